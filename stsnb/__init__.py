@@ -1,0 +1,3 @@
+"""An AWS role in a notebook."""
+
+__version__ = "0.1.0"
