@@ -1,0 +1,230 @@
+"""What went wrong on the way to a role, in words: what happened and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
+
+from stsnb.answers import Asked, answered, scrubbed
+from stsnb.arn import shorten
+from stsnb.errors import AssumeRoleError
+from stsnb.request import AssumeRoleRequest, InvalidRequestError
+from stsnb.response import InvalidResponseError
+from stsnb.source import Source
+
+
+def explain(
+    error: Exception,
+    *,
+    request: AssumeRoleRequest | None = None,
+    source: Source | None = None,
+    region: str | None = None,
+    profile: str | None = None,
+) -> AssumeRoleError:
+    """Turn what went wrong into what a person can use.
+
+    Parameters
+    ----------
+    error : Exception
+        What was raised on the way to the role.
+    request : AssumeRoleRequest, optional
+        What was asked; None if it did not get as far.
+    source : Source, optional
+        Who asked; None if it could not be found.
+    region, profile : str, optional
+        The region and the source profile that the user named.
+
+    Returns
+    -------
+    AssumeRoleError
+        Without a secret in it: neither the source's nor the role's, not even where a server quotes them.
+    """
+    if isinstance(error, AssumeRoleError):
+        return error
+    asked = Asked(request, source, region, profile)
+    if isinstance(error, InvalidRequestError):
+        sentences = [sentence for _, sentence in error.faults]
+        return AssumeRoleError(
+            "Nothing was sent to STS.",
+            (" " if len(sentences) == 1 else "\n- ").join(["", *sentences]).lstrip(" "),
+        )
+    if isinstance(error, boto.ClientError):
+        return answered(error, asked)
+    for kind, advise in _ADVICE.items():
+        if isinstance(error, kind):
+            return AssumeRoleError(*advise(error, asked))
+    return AssumeRoleError(
+        f"{asked.role} could not be assumed with {asked.endpoint} and the credentials of {asked.origin}.",
+        "Check both settings.",
+        said=f"{type(error).__name__}: {scrubbed(str(error), source)}",
+    )
+
+
+def _no_credentials(_error: Exception, asked: Asked) -> tuple[str, str]:
+    where = f"Profile {asked.profile} has" if asked.profile else "This kernel has"
+    return (
+        f"{where} no AWS credentials to ask STS with.",
+        "Run `aws configure` (keys) or `aws configure sso` and `aws sso login` in a terminal, or name the profile that has them: --profile NAME.",
+    )
+
+
+def _partial(error: Any, _asked: Asked) -> tuple[str, str]:
+    return (
+        f"The credentials of {error.kwargs.get('provider')} are incomplete: {error.kwargs.get('cred_var')} is missing.",
+        "Set it beside the other keys, or take those away.",
+    )
+
+
+def _no_profile(error: Any, _asked: Asked) -> tuple[str, str]:
+    name = error.kwargs.get("profile", "")
+    if not name:
+        return (
+            "AWS_PROFILE is set but empty, which names no profile.",
+            "Take it away (`del os.environ['AWS_PROFILE']`) or name one; `aws configure list-profiles` lists them.",
+        )
+    return (
+        f"There is no profile {shorten(name)} in your AWS configuration.",
+        f"`aws configure list-profiles` lists those that are there; `aws configure --profile {name}` makes it.",
+    )
+
+
+def _sso(_error: Exception, asked: Asked) -> tuple[str, str]:
+    login = asked.login()
+    profile = asked.profile or (asked.source.profile if asked.source else None)
+    of = f" of profile {profile}" if profile else ""
+    return f"The SSO login{of} has ended.", f"Run `{login}` in a terminal, then run the cell again."
+
+
+def _login(error: Exception, asked: Asked) -> tuple[str, str]:
+    return (
+        f"The AWS login has ended ({_bare(error)}).",
+        f"Run `{asked.login().replace('sso ', '')}`, then run the cell again.",
+    )
+
+
+def _unparsable(error: Any, _asked: Asked) -> tuple[str, str]:
+    return (
+        f"The AWS configuration file {error.kwargs.get('path')} cannot be parsed.",
+        "Mend it: sections in brackets, then lines of `name = value`.",
+    )
+
+
+def _configuration(error: Exception, asked: Asked) -> tuple[str, str]:
+    return (
+        f"The AWS configuration of {f'profile {asked.profile}' if asked.profile else 'the source'} cannot be used: {_bare(error)}.",
+        "Mend it in ~/.aws/config, or name another profile: --profile NAME.",
+    )
+
+
+def _retrieval(error: Exception, _asked: Asked) -> tuple[str, str]:
+    return (
+        f"The credentials to ask STS with could not be had: {_bare(error)}.",
+        "Mend what provides them (credential_process, container or instance metadata, an SSO login), or name another profile: --profile NAME.",
+    )
+
+
+def _needs_mfa(_error: Exception, asked: Asked) -> tuple[str, str]:
+    return (
+        f"The source profile{f' {asked.profile}' if asked.profile else ''} needs an MFA code of its own.",
+        "Ask with a source that has credentials already, and give --serial-number and --token-code for the role.",
+    )
+
+
+def _no_connection(_error: Exception, asked: Asked) -> tuple[str, str]:
+    return (
+        f"{asked.endpoint} could not be reached.",
+        "Check the network, the VPN and the host's name, or that setting.",
+    )
+
+
+def _timed_out(_error: Exception, asked: Asked) -> tuple[str, str]:
+    return (
+        f"{asked.endpoint} did not answer in time.",
+        "Try again; if it stays so, check the network, a firewall, or that setting.",
+    )
+
+
+def _proxy(error: Any, _asked: Asked) -> tuple[str, str]:
+    # A proxy's URL may hold a password.
+    proxy = re.sub(r"//[^@/]*@", "//", str(error.kwargs.get("proxy_url", "?")))
+    return (
+        f"The proxy {proxy} could not be reached.",
+        "Check the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
+    )
+
+
+def _tls(error: Exception, asked: Asked) -> tuple[str, str]:
+    reason = re.search(r"\[SSL: (\w+)\][^(]*", str(error))
+    return (
+        f"{asked.endpoint} did not show a certificate that can be trusted{f' ({reason[0].strip()})' if reason else ''}.",
+        "If it is behind a proxy or an internal CA, set AWS_CA_BUNDLE (or ca_bundle in the profile) to the CA's file.",
+    )
+
+
+def _closed(_error: Exception, asked: Asked) -> tuple[str, str]:
+    return (
+        f"{asked.endpoint} closed the connection without an answer.",
+        "Try again; if it stays so, check that setting: it may be http for https, or no STS.",
+    )
+
+
+def _no_region(_error: Exception, _asked: Asked) -> tuple[str, str]:
+    return (
+        "There is no region to ask STS in.",
+        "Name one: --region ap-northeast-2, or AWS_DEFAULT_REGION, or region in the profile.",
+    )
+
+
+def _bad_region(error: Any, _asked: Asked) -> tuple[str, str]:
+    return (
+        f"{shorten(error.kwargs.get('region_name'))} is not the name of a region.",
+        "Name one such as ap-northeast-2.",
+    )
+
+
+def _no_credentials_in_answer(error: Exception, asked: Asked) -> tuple[str, str]:
+    return (
+        f"{asked.endpoint} answered without {error}.",
+        "Check that setting: the server does not speak STS as AWS does.",
+    )
+
+
+def _not_sts(_error: Exception, asked: Asked) -> tuple[str, str]:
+    # What it answered stays untold: half an answer may hold the credentials.
+    return (
+        f"{asked.endpoint} gave an answer that is not STS's.",
+        "Check that setting: it may be another service, a login page of a proxy, or a broken connection.",
+    )
+
+
+_Advise = Callable[[Any, Asked], tuple[str, str]]
+# The first kind that fits counts, so the particular ones stand first.
+_ADVICE: dict[type[Exception] | tuple[type[Exception], ...], _Advise] = {
+    InvalidResponseError: _no_credentials_in_answer,
+    ResponseParserError: _not_sts,
+    (boto.NoCredentialsError, boto.NoAuthTokenError): _no_credentials,
+    boto.PartialCredentialsError: _partial,
+    boto.ProfileNotFound: _no_profile,
+    (boto.SSOError, boto.TokenRetrievalError): _sso,
+    boto.ConfigParseError: _unparsable,
+    (boto.InvalidConfigError, boto.UnknownCredentialError, boto.ConfigNotFound): _configuration,
+    boto.RefreshWithMFAUnsupportedError: _needs_mfa,
+    (boto.CredentialRetrievalError, boto.MetadataRetrievalError): _retrieval,
+    boto.ProxyConnectionError: _proxy,
+    boto.SSLError: _tls,
+    (boto.ConnectTimeoutError, boto.ReadTimeoutError): _timed_out,
+    (boto.ConnectionClosedError, boto.ResponseStreamingError, boto.IncompleteReadError): _closed,
+    (boto.EndpointConnectionError, boto.ConnectionError, boto.HTTPClientError): _no_connection,
+    boto.NoRegionError: _no_region,
+    boto.InvalidRegionError: _bad_region,
+}
+if hasattr(boto, "LoginError"):  # since botocore 1.41
+    _ADVICE[boto.LoginError] = _login
+
+
+def _bare(error: Exception) -> str:
+    return scrubbed(str(error), None)

@@ -1,0 +1,58 @@
+"""AssumeRoleError: the one error that users see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from IPython.core.error import UsageError
+
+
+class AssumeRoleError(UsageError):
+    """A role could not be assumed; the environment, the session and the role in force are as they were.
+
+    As a `UsageError` it is for the person at the notebook: it shows no traceback there.
+
+    Parameters
+    ----------
+    happened : str
+        One sentence on what happened.
+    advice : str
+        One sentence on what to do.
+    code : str, optional
+        STS's error code, where STS answered.
+    said : str, optional
+        The server's own words, without secrets.
+    statement : dict, optional
+        The statement of a trust policy that would let the identity in, ready to paste.
+    """
+
+    def __init__(
+        self,
+        happened: str,
+        advice: str,
+        *,
+        code: str | None = None,
+        said: str | None = None,
+        statement: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(happened, advice)
+        self.happened = happened
+        self.advice = advice
+        self.code = code
+        self.said = said
+        self.statement = statement
+
+    def __str__(self) -> str:
+        parts = [f"{self.happened} {self.advice}".replace(" \n", "\n")]
+        if self.statement is not None:
+            parts.append(json.dumps(self.statement, indent=2))
+        if self.said is not None:
+            parts.append(f"The answer was {self.said}.")
+        return "\n".join(parts)
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython's protocol for exceptions that show themselves. A subclass of UsageError would get a full
+        # traceback otherwise, and one printed to stderr would not stop papermill, which looks for an error.
+        return [f"\x1b[31m{type(self).__name__}\x1b[0m: {self}"]

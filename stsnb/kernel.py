@@ -1,0 +1,277 @@
+"""Kernel: the one place that knows the role in force. It assumes, drops, and puts back."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from stsnb import libraries
+from stsnb.environment import Environment, credential_variables
+from stsnb.request import AssumeRoleRequest
+from stsnb.response import AssumeRoleResponse
+from stsnb.role import AssumedRole, RoleCredentials
+from stsnb.source import Source, fingerprint
+from stsnb.threads import Beside, uninterrupted
+
+
+@dataclass(eq=False)
+class Scope:
+    """A stretch of the notebook in which one role is in force: all of it, one cell, or one ``with``.
+
+    Parameters
+    ----------
+    role : AssumedRole, optional
+        The role in force in it; None for the user's own credentials.
+    opened_for : AssumedRole, optional
+        The role whose ``with`` it is.
+    replaced : AssumedRole, optional
+        The role whose place `role` took, to which the scope returns if `role` gets a scope of its own.
+    """
+
+    role: AssumedRole | None = None
+    opened_for: AssumedRole | None = None
+    replaced: AssumedRole | None = None
+
+
+class Kernel:
+    """The roles of one process.
+
+    Its state changes under its lock, on a thread that no interrupt reaches, and only after all that can fail
+    has succeeded: a request that fails, or that is interrupted, leaves everything as it was.
+
+    Parameters
+    ----------
+    environment : Environment, optional
+        What roles are put into.
+    """
+
+    def __init__(self, environment: Environment | None = None) -> None:
+        self._environment = environment or Environment()
+        self._lock = threading.RLock()
+        # The innermost is last; the first is the notebook itself and stays.
+        self._scopes = [Scope()]
+        self._sources: dict[str | None, tuple[tuple[object, ...], Source]] = {}
+
+    def current(self) -> AssumedRole | None:
+        """Return the role in force, or None."""
+        return self._scopes[-1].role
+
+    def assume(
+        self,
+        request: AssumeRoleRequest,
+        *,
+        profile: str | None = None,
+        region: str | None = None,
+        inject: bool = True,
+    ) -> AssumedRole:
+        """Assume a role and put it in force.
+
+        Parameters
+        ----------
+        request : AssumeRoleRequest
+            What to ask of STS.
+        profile : str, optional
+            The profile that asks; None for the credentials that the kernel had before any role.
+        region : str, optional
+            The region of STS and of the role's clients; None for the source's.
+        inject : bool
+            Whether to put it in force.
+
+        Returns
+        -------
+        AssumedRole
+
+        Raises
+        ------
+        stsnb.AssumeRoleError
+            With everything as it was.
+        """
+        source: Source | None = None
+        try:
+            source = self._source(profile)
+            role = self._ask(source, request, region)
+        except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
+            self._sources.pop(profile, None)
+            raise _explained(error, request, source, region, profile) from None
+        if inject:
+            uninterrupted(lambda: self._put_in_force(role))
+        return role
+
+    def drop(self) -> AssumedRole | None:
+        """Take the role in force out: everything is as it was before the first role.
+
+        Returns
+        -------
+        AssumedRole or None
+            The role that was in force.
+        """
+        return uninterrupted(self._drop)
+
+    def open(self) -> Scope:
+        """Begin a scope: whatever is assumed or dropped in it, `close` puts back what is in force now.
+
+        Returns
+        -------
+        Scope
+        """
+        return uninterrupted(self._open)
+
+    def close(self, scope: Scope) -> None:
+        """End a scope, in whatever order: in force is then what is in the innermost scope that is left.
+
+        Parameters
+        ----------
+        scope : Scope
+            One that `open` began; one that has ended is passed over.
+        """
+        uninterrupted(lambda: self._end(scope))
+
+    def enter(self, role: AssumedRole) -> None:
+        """Give a role a scope of its own; the one that it stands in returns to what it replaced there.
+
+        Parameters
+        ----------
+        role : AssumedRole
+            The role of a ``with`` statement.
+        """
+        uninterrupted(lambda: self._enter(role))
+
+    def leave(self, role: AssumedRole) -> None:
+        """End the innermost scope that was opened for a role.
+
+        Parameters
+        ----------
+        role : AssumedRole
+            The role of a ``with`` statement.
+        """
+        uninterrupted(lambda: self._leave(role))
+
+    def release(self, role: AssumedRole) -> None:
+        """Take a role out of force in all scopes that it stands in.
+
+        Parameters
+        ----------
+        role : AssumedRole
+            A role of this kernel.
+        """
+        uninterrupted(lambda: self._release(role))
+
+    def reset(self) -> None:
+        """End all scopes: nothing of stsnb is left in the environment."""
+        uninterrupted(self._reset)
+
+    def _source(self, profile: str | None) -> Source:
+        environ, default_session = self._environment.of_user(), self._environment.session_of_user()
+        state = (fingerprint(environ), default_session)
+        known = self._sources.get(profile)
+        if known is not None and known[0] == state:
+            return known[1]
+        source = Source.resolve(environ, profile, default_session)
+        self._sources[profile] = (state, source)
+        return source
+
+    def _ask(self, source: Source, request: AssumeRoleRequest, region: str | None) -> AssumedRole:
+        def ask() -> AssumeRoleResponse:
+            try:
+                return source.assume_role(request, region)
+            except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
+                raise _explained(error, request, source, region, None) from None
+
+        credentials = RoleCredentials(
+            ask, lambda response: self._renewed(credentials, response), renewable=request.renewable
+        )
+        # A session takes 12 ms to make, boto3 300 ms to import the first time: time that STS takes as well.
+        session = Beside(lambda: source.session_for(credentials, region))
+        credentials.renew()
+        return AssumedRole(request, credentials, session.result(), source.settings(region), self)
+
+    def _renewed(self, credentials: RoleCredentials, response: AssumeRoleResponse) -> None:
+        # Called under the credentials' refresh lock, so nothing that holds this lock may wait for that one.
+        with self._lock:
+            role = self.current()
+            if role is not None and role.has(credentials):
+                self._environment.renew(credential_variables(response))
+
+    def _show(self, role: AssumedRole | None) -> None:
+        if role is None:
+            self._environment.put_back()
+        else:
+            self._environment.put({**role.settings, **credential_variables(role.response)}, role.session)
+        libraries.let_go()
+
+    def _open(self) -> Scope:
+        with self._lock:
+            scope = Scope(self.current())
+            self._scopes.append(scope)
+            return scope
+
+    def _put_in_force(self, role: AssumedRole) -> None:
+        with self._lock:
+            self._show(role)
+            inner = self._scopes[-1]
+            inner.role, inner.replaced = role, inner.role
+
+    def _enter(self, role: AssumedRole) -> None:
+        with self._lock:
+            inner = self._scopes[-1]
+            if inner.role is not role:
+                self._show(role)
+            elif inner.opened_for is not role:
+                inner.role, inner.replaced = inner.replaced, None
+            self._scopes.append(Scope(role, opened_for=role))
+
+    def _leave(self, role: AssumedRole) -> None:
+        with self._lock:
+            for scope in reversed(self._scopes):
+                if scope.opened_for is role:
+                    self._end(scope)
+                    break
+
+    def _end(self, scope: Scope) -> None:
+        with self._lock:
+            if scope not in self._scopes:
+                return
+            left = [other for other in self._scopes if other is not scope]
+            if left[-1].role is not self.current():
+                self._show(left[-1].role)
+            self._scopes = left
+
+    def _drop(self) -> AssumedRole | None:
+        with self._lock:
+            role = self.current()
+            if role is not None:
+                self._show(None)
+                self._scopes[-1].role = self._scopes[-1].replaced = None
+            self._sources.clear()
+            return role
+
+    def _release(self, role: AssumedRole) -> None:
+        with self._lock:
+            if self.current() is role:
+                self._drop()
+            for scope in self._scopes:
+                scope.role = None if scope.role is role else scope.role
+                scope.replaced = None if scope.replaced is role else scope.replaced
+
+    def _reset(self) -> None:
+        with self._lock:
+            self._show(None)
+            self._scopes = [Scope()]
+            self._sources.clear()
+
+
+def _explained(
+    error: Exception,
+    request: AssumeRoleRequest,
+    source: Source | None,
+    region: str | None,
+    profile: str | None,
+) -> Exception:
+    # Only a failure needs IPython's error class, whose import costs more than assuming a role.
+    from stsnb.advice import explain
+
+    return explain(error, request=request, source=source, region=region, profile=profile)
+
+
+#: The kernel of this process: the magics, the functions and the widgets are its faces and know nothing themselves.
+kernel = Kernel()

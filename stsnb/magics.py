@@ -1,0 +1,278 @@
+"""The magics %assume_role, %%assume_role, %current_role and %drop_role: they parse, call, and show."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments
+
+from stsnb.arn import shorten
+from stsnb.errors import AssumeRoleError
+
+if TYPE_CHECKING:
+    from stsnb.role import AssumedRole
+
+_HOW = (
+    "%assume_role needs a role: %assume_role arn:aws:iam::123456789012:role/NAME [SESSION_NAME]\n"
+    "%assume_role? lists the options, %current_role shows the role in force, %drop_role puts everything back."
+)
+# What the AWS CLI's line may say about its own output, which is not there here.
+_CLI_OUTPUT_OPTIONS = ("--output", "--query", "--color")
+_CLI_OUTPUT_FLAGS = ("--no-cli-pager", "--no-paginate")
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of seconds") from None
+
+
+def _policy_file(text: str) -> Path:
+    if text.lstrip().startswith("{"):
+        raise argparse.ArgumentTypeError(
+            "JSON does not survive a magic line: put it into a file and name that, or use stsnb.assume_role(policy={…})"
+        )
+    return Path(text.removeprefix("file://")).expanduser()
+
+
+def _policy_arn(text: str) -> str:
+    return text.removeprefix("arn=")
+
+
+def _tag(text: str) -> tuple[str, str]:
+    """Read ``team=data``, or ``Key=team,Value=data`` as the AWS CLI writes it."""
+    if text.startswith("Key=") and ",Value=" in text:
+        key, _, value = text.removeprefix("Key=").partition(",Value=")
+        return key, value
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key, value
+
+
+@magics_class
+class RoleMagics(Magics):
+    """The faces of the kernel in a notebook; they keep nothing of their own about the role."""
+
+    @magic_arguments()
+    @argument("role", nargs="?", metavar="ROLE", help="the role's ARN: arn:aws:iam::123456789012:role/NAME")
+    @argument(
+        "session_name",
+        nargs="?",
+        metavar="SESSION_NAME",
+        help="2 to 64 letters, digits and _+=,.@-, shown in CloudTrail (default: from your user name)",
+    )
+    @argument("--role-arn", metavar="ARN", help="ROLE, as the AWS CLI calls it")
+    @argument("--role-session-name", metavar="NAME", help="SESSION_NAME, as the AWS CLI calls it")
+    @argument(
+        "--duration-seconds",
+        type=_whole_number,
+        metavar="N",
+        help="900 to 43200, at most the role's maximum (default: 3600)",
+    )
+    @argument(
+        "--external-id", metavar="ID", help="what the role's trust policy asks for, 2 to 1224 characters"
+    )
+    @argument(
+        "--policy", type=_policy_file, metavar="FILE", help="a JSON file with a policy that narrows the role"
+    )
+    @argument(
+        "--policy-arns",
+        type=_policy_arn,
+        nargs="+",
+        metavar="ARN",
+        help="at most 10 managed policies that narrow the role",
+    )
+    @argument("--tags", type=_tag, nargs="+", metavar="KEY=VALUE", help="at most 50 session tags")
+    @argument("--transitive-tag-keys", nargs="+", metavar="KEY", help="tags that chained roles inherit")
+    @argument("--source-identity", metavar="NAME", help="who is behind the session, 2 to 64 characters")
+    @argument("--serial-number", metavar="ARN", help="the MFA device")
+    @argument("--token-code", metavar="CODE", help="the 6 digits that the MFA device shows")
+    @argument(
+        "--profile", metavar="NAME", help="the profile that asks (default: your credentials before any role)"
+    )
+    @argument("--region", metavar="REGION", help="the region of STS and of the role's clients")
+    @line_cell_magic
+    def assume_role(self, line: str, cell: str | None = None) -> AssumedRole | None:
+        """Act as an AWS role: every AWS client made from now on has its rights.
+
+        As %%assume_role for one cell only: what was in force before is back when the cell ends.
+
+        The role is asked for with the credentials that the kernel had before any role, so that running the
+        cell again is the same as running it once. The AWS CLI's own line works too:
+
+            %assume_role --role-arn arn:aws:iam::123456789012:role/NAME --role-session-name RoleSession1
+        """
+        asked = _parse(RoleMagics.assume_role.parser, line)
+        if asked is None:
+            if cell is not None:
+                raise AssumeRoleError(
+                    "%%assume_role was given no role.",
+                    "Name one: %%assume_role arn:aws:iam::123456789012:role/NAME",
+                )
+            print(_HOW)  # noqa: T201 # a magic's words to the user
+            return None
+        from stsnb.api import assume_role  # boto3 is behind it: not before it is needed
+
+        if cell is None:
+            return assume_role(**asked)
+        self._run(cell, lambda: assume_role(**asked))
+        return None
+
+    def _run(self, cell: str, assume: Callable[[], AssumedRole]) -> None:
+        """Run a cell under a role, and put back what was in force before, however the cell ends."""
+        from stsnb.kernel import kernel
+
+        shell: Any = self.shell
+        if shell.should_run_async(cell, transformed_cell=shell.transform_cell(cell)):
+            raise AssumeRoleError(
+                "A cell with await at its top cannot run under %%assume_role.",
+                "Write `with stsnb.assume_role(…):` around it.",
+            )
+        scope = kernel.open()
+        try:
+            assume()
+            result = shell.run_cell(cell, store_history=False)
+        finally:
+            kernel.close(scope)
+        if not result.success:
+            self._fail(result)
+
+    def _fail(self, result: Any) -> NoReturn:
+        """End the outer cell as the inner one did, so that a run of all cells stops; it has been shown already."""
+        shell: Any = self.shell
+        before = shell.custom_exceptions, shell.CustomTB
+
+        def restore(*_: object) -> None:
+            shell.custom_exceptions, shell.CustomTB = before
+            shell.events.unregister("post_run_cell", restore)
+
+        shell.events.register("post_run_cell", restore)
+        shell.custom_exceptions, shell.CustomTB = (BaseException,), lambda *_: None
+        error: BaseException = result.error_before_exec or result.error_in_exec
+        raise error
+
+    @line_magic
+    def current_role(self, line: str) -> AssumedRole | None:
+        """Show the role in force."""
+        _no_arguments("current_role", line)
+        from stsnb.api import current_role
+
+        role = current_role()
+        if role is None:
+            print("No role is in force: AWS clients act with your own credentials.")  # noqa: T201
+        return role
+
+    @line_magic
+    def drop_role(self, line: str) -> None:
+        """Put the environment and boto3's default session back exactly as they were before the first role."""
+        _no_arguments("drop_role", line)
+        from stsnb.api import drop_role
+
+        role = drop_role()
+        if role is None:
+            print("No role is in force; there is nothing to drop.")  # noqa: T201
+        else:
+            print(f"Dropped {role.role_name}: AWS clients act with your own credentials again.")  # noqa: T201
+
+
+def _parse(parser: argparse.ArgumentParser, line: str) -> dict[str, Any] | None:
+    """Read a magic line into the arguments of `stsnb.assume_role`; None for an empty one."""
+    words = _words(line)
+    if not words:
+        return None
+    parser.allow_abbrev = False
+    given = _parse_known(parser, words)
+    asked = {name: value for name, value in vars(given).items() if value is not None}
+    if "role_arn" in asked and "role" in asked and not {"session_name", "role_session_name"} & set(asked):
+        asked["session_name"] = asked.pop("role")  # behind --role-arn, a single word is the session's name
+    for name, cli, what in (
+        ("role", "role_arn", "roles"),
+        ("session_name", "role_session_name", "session names"),
+    ):
+        if name in asked and cli in asked:
+            raise AssumeRoleError(
+                f"Two {what} were given.", f"Give one, with --{cli.replace('_', '-')} or without."
+            )
+        if cli in asked:
+            asked[name] = asked.pop(cli)
+    if "role" not in asked:
+        raise AssumeRoleError(
+            "No role was given.", "Name one: %assume_role arn:aws:iam::123456789012:role/NAME"
+        )
+    if "tags" in asked:
+        asked["tags"] = _tags(asked["tags"])
+    return asked
+
+
+def _parse_known(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
+    try:
+        given, unknown = parser.parse_known_args(words)
+    except UsageError as error:
+        raise AssumeRoleError(
+            f"The line cannot be read: {error}.", "%assume_role? lists the options."
+        ) from None
+    if not unknown:
+        return given
+    # Only the names of options are repeated: what follows them may be a code.
+    options = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+    if not options:
+        raise AssumeRoleError(
+            "There are more words than a role and a session name.",
+            "Quote what has a space in it; %assume_role? lists the options.",
+        )
+    known = re.findall(r"--[a-z-]+", parser.format_help())
+    close = difflib.get_close_matches(options[0], known, n=1)
+    raise AssumeRoleError(
+        f"%assume_role has no option {shorten(options[0])}.",
+        f"Did you mean {close[0]}?" if close else "%assume_role? lists the options.",
+    )
+
+
+def _words(line: str) -> list[str]:
+    """Split a line as a shell does, but for backslashes, which are part of Windows' paths."""
+    lexer = shlex.shlex(line.replace("\\\n", " "), posix=True)
+    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""
+    try:
+        words = list(lexer)
+    except ValueError:
+        raise AssumeRoleError("A quotation mark is not closed.", "Close it, or take it away.") from None
+    # The AWS CLI's whole line may be pasted, prompt and command included.
+    for command in ("$", "aws", "sts", "assume-role"):
+        if words and words[0] == command:
+            words.pop(0)
+    return _without_output_options(words)
+
+
+def _without_output_options(words: list[str]) -> list[str]:
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        if skip or word in _CLI_OUTPUT_FLAGS or word.startswith(tuple(f"{o}=" for o in _CLI_OUTPUT_OPTIONS)):
+            skip = False
+        elif word in _CLI_OUTPUT_OPTIONS:
+            skip = True
+        else:
+            kept.append(word)
+    return kept
+
+
+def _tags(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    tags = dict(pairs)
+    if len(tags) < len(pairs):
+        raise AssumeRoleError("A tag key was given twice.", "Give each key once.")
+    return tags
+
+
+def _no_arguments(magic: str, line: str) -> None:
+    if line.strip():
+        raise AssumeRoleError(f"%{magic} takes no arguments.", f"Write %{magic} alone.")

@@ -1,0 +1,432 @@
+"""Source: who asks STS, found once by botocore's own chain and kept apart from what stsnb puts in force."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import CredentialProvider, CredentialResolver, Credentials, EnvProvider
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from stsnb.arn import RoleArn
+from stsnb.request import AssumeRoleRequest
+from stsnb.response import AssumeRoleResponse
+
+if TYPE_CHECKING:
+    import boto3
+
+#: What botocore's chain reads of the environment to find who asks; when one changes, another may be asking.
+VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_CA_BUNDLE",
+)
+#: The two files of the chain, with the variables that move them and where they are otherwise.
+_FILES = (("AWS_CONFIG_FILE", "~/.aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
+# The names that botocore's own providers give to what they find. Credentials of a default session with any
+# other name were put there by the user.
+_METHODS_OF_THE_CHAIN = frozenset(
+    {
+        "env",
+        "assume-role",
+        "assume-role-with-web-identity",
+        "sso",
+        "login",
+        "shared-credentials-file",
+        "config-file",
+        "custom-process",
+        "ec2-credentials-file",
+        "boto-config",
+        "container-role",
+        "iam-role",
+    }
+)
+# Nobody waits a minute per attempt (botocore's default) in front of a notebook for an STS that is not there.
+_CLIENT_CONFIG = Config(connect_timeout=10, read_timeout=30)
+
+_asking = threading.local()
+
+
+class _NoSecrets(logging.Filter):
+    """Keeps what this thread asks of STS out of botocore's DEBUG records: their bodies carry the secrets."""
+
+    def filter(self, _record: logging.LogRecord) -> bool:
+        return not getattr(_asking, "now", False)
+
+
+# These three log headers (with the caller's session token) and bodies (with the role's credentials).
+for _name in ("botocore.endpoint", "botocore.auth", "botocore.parsers"):
+    logging.getLogger(_name).addFilter(_NoSecrets())
+
+
+@contextmanager
+def _no_secrets_logged() -> Iterator[None]:
+    before = getattr(_asking, "now", False)
+    _asking.now = True
+    try:
+        yield
+    finally:
+        _asking.now = before
+
+
+class _Given(CredentialProvider):
+    """The one provider of a session whose credentials are known already."""
+
+    METHOD = CANONICAL_NAME = "stsnb"
+
+    def __init__(self, credentials: Credentials) -> None:
+        super().__init__()
+        self._credentials = credentials
+
+    def load(self) -> Credentials:
+        return self._credentials
+
+
+class Source:
+    """The credentials that STS is asked with, and the settings that go with them.
+
+    It is made by `resolve`, belongs to the kernel, and may be used from any thread. Its session is pinned:
+    what is put into the environment later changes neither its profile nor its keys.
+
+    Parameters
+    ----------
+    session : botocore.session.Session
+        A session of its own, whose profile is pinned.
+    credentials : botocore.credentials.Credentials
+        What the session was found to have.
+    environ : mapping
+        The environment as it was without any role of stsnb.
+    """
+
+    def __init__(
+        self, session: botocore.session.Session, credentials: Credentials, environ: Mapping[str, str]
+    ) -> None:
+        self.session = session
+        self.credentials = credentials
+        self._environ = environ
+        self._clients: dict[str | None, Any] = {}
+        self._identity: str | None = None
+
+    @classmethod
+    def resolve(
+        cls,
+        environ: Mapping[str, str],
+        profile: str | None = None,
+        default_session: boto3.Session | None = None,
+    ) -> Source:
+        """Find who asks, by botocore's chain.
+
+        Parameters
+        ----------
+        environ : mapping
+            The environment without what stsnb put in.
+        profile : str, optional
+            A profile of the user's configuration; None for what the environment says.
+        default_session : boto3.Session, optional
+            The default session that the user had. A profile, a region or credentials that were given to it
+            count as the user's choice; what it found by itself does not.
+
+        Returns
+        -------
+        Source
+
+        Raises
+        ------
+        botocore.exceptions.BotoCoreError
+            As botocore's chain raises it; NoCredentialsError if it finds nothing.
+        """
+        chosen = _Choice(default_session)
+        explicit = profile or chosen.profile
+        if explicit is not None:
+            session = botocore.session.Session(profile=explicit)
+        else:
+            session = _pinned(environ.get("AWS_DEFAULT_PROFILE", environ.get("AWS_PROFILE")))
+        region = chosen.region or environ.get("AWS_DEFAULT_REGION")
+        if region:
+            session.set_config_variable("region", region)
+        with _no_secrets_logged():
+            credentials = chosen.credentials if profile is None else None
+            credentials = credentials or _credentials_of(session, environ)
+        _give(session, credentials)
+        return cls(session, credentials, environ)
+
+    @property
+    def profile(self) -> str:
+        """The profile whose settings hold."""
+        return self.session.get_config_variable("profile") or "default"
+
+    @property
+    def region(self) -> str | None:
+        """The region that the source's settings name."""
+        region: str | None = self.session.get_config_variable("region")
+        return region
+
+    @property
+    def origin(self) -> str:
+        """Where the credentials were found, in words: ``profile work``."""
+        method = self.credentials.method
+        return {
+            "env": "the environment",
+            "explicit": "boto3's default session",
+            "assume-role-with-web-identity": "the web identity",
+            "container-role": "the container's role",
+            "iam-role": "the instance's role",
+        }.get(method, f"profile {self.profile}")
+
+    def client(self, role_arn: RoleArn, region: str | None = None) -> Any:
+        """Return the STS client to ask for a role, made once for each region.
+
+        Parameters
+        ----------
+        role_arn : RoleArn
+            The role; without any region its partition tells which STS to ask.
+        region : str, optional
+            The region of STS; None for the source's.
+
+        Returns
+        -------
+        botocore.client.BaseClient
+        """
+        region = region or self.region
+        if region is None and role_arn.partition != "aws":
+            region = next(iter(self.session.get_available_regions("sts", role_arn.partition)), None)
+        if region not in self._clients:
+            self._clients[region] = self.session.create_client(
+                "sts", region_name=region, config=_CLIENT_CONFIG
+            )
+        return self._clients[region]
+
+    def assume_role(self, request: AssumeRoleRequest, region: str | None = None) -> AssumeRoleResponse:
+        """Ask STS for the role: one call, with the retries that the user's settings name.
+
+        Parameters
+        ----------
+        request : AssumeRoleRequest
+            What to ask.
+        region : str, optional
+            The region of STS; None for the source's.
+
+        Returns
+        -------
+        AssumeRoleResponse
+
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            What STS answered.
+        botocore.exceptions.BotoCoreError
+            What kept the question from being asked or answered.
+        stsnb.response.InvalidResponseError
+            An answer without credentials in it.
+        """
+        asked_at = datetime.now(timezone.utc)
+        with _no_secrets_logged():
+            answer = self.client(request.role_arn, region).assume_role(**request.parameters())
+        return AssumeRoleResponse.read(answer, request, asked_at)
+
+    def identity(self, role_arn: RoleArn, region: str | None = None) -> str | None:
+        """Ask STS who is asking, for an error's sake; a server may not tell (Ceph answers 405).
+
+        Parameters
+        ----------
+        role_arn : RoleArn
+            The role that was asked for.
+        region : str, optional
+            The region of STS; None for the source's.
+
+        Returns
+        -------
+        str or None
+            The ARN, or None when it cannot be known.
+        """
+        if self._identity is None:
+            try:
+                with _no_secrets_logged():
+                    self._identity = self.client(role_arn, region).get_caller_identity().get("Arn")
+            except (ClientError, BotoCoreError):
+                return None
+        return self._identity
+
+    def endpoint_setting(self, region: str | None = None) -> str:
+        """Tell which setting STS's address comes from, in botocore's order of precedence.
+
+        Parameters
+        ----------
+        region : str, optional
+            A region that was asked for.
+
+        Returns
+        -------
+        str
+        """
+        if not self.session.get_config_variable("ignore_configured_endpoint_urls"):
+            for variable in ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"):
+                if os.environ.get(variable):
+                    return variable
+            scoped = self.session.get_scoped_config()
+            services = self.session.full_config.get("services", {}).get(scoped.get("services"), {})
+            if services.get("sts", {}).get("endpoint_url"):
+                return f"services of profile {self.profile}"
+            if scoped.get("endpoint_url"):
+                return f"endpoint_url of profile {self.profile}"
+        region = region or self.region
+        return f"region {region}" if region else "no region being set"
+
+    def session_for(self, credentials: Credentials, region: str | None = None) -> boto3.Session:
+        """Return a session with other credentials and all that is configured for this source.
+
+        Parameters
+        ----------
+        credentials : botocore.credentials.Credentials
+            Those of a role.
+        region : str, optional
+            None for the source's.
+
+        Returns
+        -------
+        boto3.Session
+        """
+        import boto3
+
+        session = _pinned(self.session.get_config_variable("profile"))
+        # One loader for all: else each session reads each service's model anew, 200 ms and 11 MB for S3.
+        loader = self.session.get_component("data_loader")
+        session.register_component("data_loader", loader)
+        if region or self.region:
+            session.set_config_variable("region", region or self.region)
+        if (config := self.session.get_default_client_config()) is not None:
+            session.set_default_client_config(config)
+        _give(session, credentials)
+        made = boto3.Session(botocore_session=session)
+        # Each boto3.Session adds boto3's folder to the loader, which is shared here.
+        loader.search_paths[:] = dict.fromkeys(loader.search_paths)
+        return made
+
+    def settings(self, region: str | None = None) -> dict[str, str]:
+        """Return what the profile configures, as the variables that say the same.
+
+        A role in the environment takes the profile's variable away; with it would go the region, the
+        endpoints and the CA bundle by which child processes reach their servers.
+
+        Parameters
+        ----------
+        region : str, optional
+            A region that was asked for, which goes before all others.
+
+        Returns
+        -------
+        dict
+            Only variables that the environment does not hold already.
+        """
+        found: dict[str, Any] = dict.fromkeys(("AWS_DEFAULT_REGION", "AWS_REGION"), region or self.region)
+        if self.profile != "default":
+            scoped = self.session.get_scoped_config()
+            found["AWS_ENDPOINT_URL"] = scoped.get("endpoint_url")
+            found["AWS_CA_BUNDLE"] = scoped.get("ca_bundle")
+            services = self.session.full_config.get("services", {}).get(scoped.get("services"), {})
+            for service, configured in services.items():
+                if isinstance(configured, dict):
+                    found[f"AWS_ENDPOINT_URL_{service.upper()}"] = configured.get("endpoint_url")
+        asked = {"AWS_DEFAULT_REGION", "AWS_REGION"} if region else set()
+        return {
+            name: value
+            for name, value in found.items()
+            if value and (name in asked or name not in self._environ)
+        }
+
+    def secrets(self) -> list[str]:
+        """Return what must not show in a message that quotes a server's answer."""
+        frozen = self.credentials.get_frozen_credentials()
+        return [secret for secret in (frozen.secret_key, frozen.token) if secret]
+
+
+class _Choice:
+    """What a user gave to boto3's default session, as opposed to what it found by itself."""
+
+    def __init__(self, default_session: boto3.Session | None) -> None:
+        # boto3 has no public way to the botocore session below it, nor botocore to credentials that were set.
+        session: Any = getattr(default_session, "_session", None)
+        pinned = session.instance_variables() if session is not None else {}
+        credentials = getattr(session, "_credentials", None)
+        self.profile: str | None = pinned.get("profile")
+        self.region: str | None = pinned.get("region")
+        found_by_itself = getattr(credentials, "method", None) in _METHODS_OF_THE_CHAIN
+        self.credentials: Credentials | None = None if found_by_itself else credentials
+
+
+def _pinned(profile: str | None) -> botocore.session.Session:
+    """Return a session that never looks for its profile in the environment, where it may change.
+
+    Unlike a profile that is given outright, it leaves the environment's keys their place in the chain.
+    """
+    return botocore.session.Session(session_vars={"profile": (None, None, profile, None)})
+
+
+def fingerprint(environ: Mapping[str, str]) -> tuple[object, ...]:
+    """Return what tells whether somebody else may be asking now: the variables, and the state of the files.
+
+    Parameters
+    ----------
+    environ : mapping
+        The environment without what stsnb put in.
+
+    Returns
+    -------
+    tuple
+        To compare with an earlier one; holds secrets and is never shown.
+    """
+    files = [_modified(environ.get(variable, path)) for variable, path in _FILES]
+    return (*(environ.get(name) for name in VARIABLES), *files)
+
+
+def _modified(path: str) -> int | None:
+    try:
+        return Path(path).expanduser().stat().st_mtime_ns
+    except (OSError, RuntimeError):  # not there, or no home to look in
+        return None
+
+
+def _credentials_of(session: botocore.session.Session, environ: Mapping[str, str]) -> Credentials:
+    """Return what the chain finds when it reads `environ`, which may differ from os.environ by a role."""
+    resolver = session.get_component("credential_provider")
+    for provider in resolver.providers:
+        # A profile's credential_source reads the environment through a provider of its own.
+        sourcer = getattr(provider, "_credential_sourcer", None)
+        for reader in (provider, *getattr(sourcer, "_providers", ())):
+            if isinstance(reader, EnvProvider):
+                reader.environ = environ
+    credentials: Credentials | None = session.get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    return credentials
+
+
+def _give(session: botocore.session.Session, credentials: Credentials) -> None:
+    session.register_component("credential_provider", CredentialResolver([_Given(credentials)]))
+    vars(session)["_credentials"] = None  # what the session may have found before

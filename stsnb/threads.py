@@ -1,0 +1,110 @@
+"""Two ways of running beside the caller: while it waits, and where no interrupt can reach."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Beside(Generic[T]):
+    """Runs a function on a thread of its own while the caller waits for something else.
+
+    Parameters
+    ----------
+    function : callable
+        What to run; it starts at once.
+    """
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self._outcome = _Outcome[T]()
+        self._thread = threading.Thread(
+            target=self._outcome.of, args=(function,), name="stsnb-beside", daemon=True
+        )
+        self._thread.start()
+
+    def result(self) -> T:
+        """Wait for the function's end and return what it returned.
+
+        Returns
+        -------
+        object
+
+        Raises
+        ------
+        BaseException
+            What the function raised.
+        """
+        self._thread.join()
+        return self._outcome.get()
+
+
+def uninterrupted(function: Callable[[], T]) -> T:
+    """Run a function to its end, whatever the user presses meanwhile.
+
+    Python raises KeyboardInterrupt in the main thread only, between any two of its instructions. So from
+    there the function runs on another thread, and an interrupt is raised again when that is done: what the
+    function changes is either not begun or complete.
+
+    Parameters
+    ----------
+    function : callable
+        Short and without any wait for the network or a person.
+
+    Returns
+    -------
+    object
+        What the function returned.
+
+    Raises
+    ------
+    BaseException
+        What the function raised; or KeyboardInterrupt, after it has run.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return function()
+    once, outcome, done = threading.Lock(), _Outcome[T](), threading.Event()
+
+    def run() -> None:
+        # An interrupt inside Thread.start leaves open whether the thread has begun: another may be started.
+        if once.acquire(blocking=False):
+            outcome.of(function)
+            done.set()
+
+    interrupt: KeyboardInterrupt | None = None
+    while not done.is_set():
+        try:
+            _start(run)
+            done.wait()
+        except KeyboardInterrupt as pressed:
+            interrupt = pressed
+    if interrupt is not None:
+        raise interrupt
+    return outcome.get()
+
+
+def _start(run: Callable[[], None]) -> None:
+    try:
+        threading.Thread(target=run, name="stsnb-uninterrupted", daemon=True).start()
+    except RuntimeError:  # the interpreter is shutting down and starts no thread any more
+        run()
+
+
+class _Outcome(Generic[T]):
+    """What a function returned or raised, carried from one thread to another."""
+
+    error: BaseException | None = None
+    value: T
+
+    def of(self, function: Callable[[], T]) -> None:
+        try:
+            self.value = function()
+        except BaseException as error:  # noqa: BLE001 # it is raised by get
+            self.error = error
+
+    def get(self) -> T:
+        if self.error is not None:
+            raise self.error
+        return self.value
