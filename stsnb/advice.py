@@ -48,10 +48,8 @@ def explain(
     asked = Asked(request, source, region, profile)
     if isinstance(error, InvalidRequestError):
         sentences = [sentence for _, sentence in error.faults]
-        return AssumeRoleError(
-            "Nothing was sent to STS.",
-            (" " if len(sentences) == 1 else "\n- ").join(["", *sentences]).lstrip(" "),
-        )
+        listed = sentences[0] if len(sentences) == 1 else "".join(f"\n- {sentence}" for sentence in sentences)
+        return AssumeRoleError("Nothing was sent to STS.", listed)
     if isinstance(error, boto.ClientError):
         return answered(error, asked)
     for kind, advise in _ADVICE.items():

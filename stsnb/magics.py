@@ -216,7 +216,7 @@ def _parse(parser: argparse.ArgumentParser, line: str) -> dict[str, Any] | None:
 
 def _parse_known(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
     try:
-        given, unknown = parser.parse_known_args(words)
+        given, unknown = parser.parse_known_intermixed_args(words)  # options may stand between the names
     except UsageError as error:
         raise AssumeRoleError(
             f"The line cannot be read: {error}.", "%assume_role? lists the options."

@@ -50,7 +50,9 @@ class ScriptedSTS:
         """How many AssumeRole calls came."""
         return sum(request["Action"] == "AssumeRole" for request in self.requests)
 
-    def fails(self, code: str, message: str = "", status: int = 400, headers: dict[str, str] | None = None) -> None:
+    def fails(
+        self, code: str, message: str = "", status: int = 400, headers: dict[str, str] | None = None
+    ) -> None:
         """Answer AssumeRole with an error as AWS writes it."""
         body = (
             f'<ErrorResponse xmlns="{XMLNS}"><Error><Type>Sender</Type><Code>{code}</Code>'

@@ -1,0 +1,43 @@
+"""An embedded AWS (moto) with the seed's user, role and bucket, for the notebooks and the tests.
+
+``python -m stsnb.demo`` opens the notebooks on it; `EmbeddedAWS` starts it from Python. Importing this package
+loads neither boto3 nor moto: moto changes botocore when it is imported, so it stays in a process of its own.
+"""
+
+from .embedded import EmbeddedAWS, EmbeddedAWSError
+from .notebook import as_text, execute
+from .world import (
+    ACCOUNT_ID,
+    ARCHIVE_BUCKET,
+    ARCHIVE_KEY,
+    ARCHIVE_ROLE_ARN,
+    BUCKET,
+    CSV_KEY,
+    PARQUET_KEY,
+    PAYROLL_ROLE_ARN,
+    REGION,
+    ROLE_ARN,
+    ROLE_NAME,
+    USER_ARN,
+    USER_NAME,
+)
+
+__all__ = [
+    "ACCOUNT_ID",
+    "ARCHIVE_BUCKET",
+    "ARCHIVE_KEY",
+    "ARCHIVE_ROLE_ARN",
+    "BUCKET",
+    "CSV_KEY",
+    "PARQUET_KEY",
+    "PAYROLL_ROLE_ARN",
+    "REGION",
+    "ROLE_ARN",
+    "ROLE_NAME",
+    "USER_ARN",
+    "USER_NAME",
+    "EmbeddedAWS",
+    "EmbeddedAWSError",
+    "as_text",
+    "execute",
+]

@@ -1,0 +1,109 @@
+"""The world that the demo starts with: who may assume which role, and what each role may read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .deliveries import as_csv, as_parquet, deliveries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ACCOUNT_ID = "123456789012"
+REGION = "ap-northeast-2"
+
+USER_NAME = "myid"
+USER_ARN = f"arn:aws:iam::{ACCOUNT_ID}:user/{USER_NAME}"
+
+ROLE_NAME = "role-for-s3-fileserver"
+ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/{ROLE_NAME}"
+BUCKET = "s3-fileserver"
+CSV_KEY = "deliveries/2026-10.csv"
+PARQUET_KEY = "deliveries/2026-10.parquet"
+
+ARCHIVE_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/role-for-archive"
+ARCHIVE_BUCKET = "s3-archive"
+ARCHIVE_KEY = "deliveries/2025-10.parquet"
+
+PAYROLL_OFFICER_ARN = f"arn:aws:iam::{ACCOUNT_ID}:user/payroll-officer"
+PAYROLL_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/role-for-payroll"
+
+
+@dataclass(frozen=True)
+class AccessKey:
+    """A user's long-term access key; its repr leaves the secret out."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    """Return a policy document that consists of statements that allow."""
+    return json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **each} for each in statements]}
+    )
+
+
+def trust_in(*principals: dict[str, str]) -> str:
+    """Return the trust policy of a role that each of the principals may assume, one statement for each."""
+    return policy(*({"Principal": each, "Action": "sts:AssumeRole"} for each in principals))
+
+
+def reading(bucket: str) -> str:
+    """Return the policy of a role that may list all buckets, and read one of them."""
+    return policy(
+        {"Action": "s3:ListAllMyBuckets", "Resource": "*"},
+        {"Action": ["s3:ListBucket", "s3:GetBucketLocation"], "Resource": f"arn:aws:s3:::{bucket}"},
+        {"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"},
+    )
+
+
+def seed(client: Callable[[str], Any]) -> tuple[AccessKey, AccessKey]:
+    """Make the users, the roles and the buckets.
+
+    Parameters
+    ----------
+    client
+        Returns a boto3 client of the service that it is given, one that may do everything.
+
+    Returns
+    -------
+    admin, user
+        The access key of ``admin``, who may do everything, and of `USER_NAME`, who may only assume roles.
+    """
+    iam, s3 = client("iam"), client("s3")
+
+    def user(name: str, document: str) -> AccessKey:
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="what-they-may-do", PolicyDocument=document)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return AccessKey(key["AccessKeyId"], key["SecretAccessKey"])
+
+    def role(arn: str, trust: str) -> str:
+        name = arn.rpartition("/")[2]
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+        return name
+
+    def bucket(name: str, files: dict[str, bytes]) -> None:
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        for key, body in files.items():
+            s3.put_object(Bucket=name, Key=key, Body=body)
+
+    admin = user("admin", policy({"Action": "*", "Resource": "*"}))
+    myid = user(USER_NAME, policy({"Action": "sts:AssumeRole", "Resource": "*"}))
+    iam.create_user(UserName=PAYROLL_OFFICER_ARN.rpartition("/")[2])
+
+    # The seed's trust policy, statement by statement: S3 itself, and the user.
+    trust_in_myid = trust_in({"Service": "s3.amazonaws.com"}, {"AWS": USER_ARN})
+    for arn, name in ((ROLE_ARN, BUCKET), (ARCHIVE_ROLE_ARN, ARCHIVE_BUCKET)):
+        iam.put_role_policy(
+            RoleName=role(arn, trust_in_myid), PolicyName=f"read-{name}", PolicyDocument=reading(name)
+        )
+    role(PAYROLL_ROLE_ARN, trust_in({"AWS": PAYROLL_OFFICER_ARN}))
+
+    month = deliveries(2026, 10)
+    bucket(BUCKET, {CSV_KEY: as_csv(month), PARQUET_KEY: as_parquet(month)})
+    bucket(ARCHIVE_BUCKET, {ARCHIVE_KEY: as_parquet(deliveries(2025, 10))})
+    return admin, myid

@@ -1,0 +1,25 @@
+"""What the tests against Ceph share: the server, and an environment that says nothing about AWS."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.ceph.gateway import CephGateway
+
+
+@pytest.fixture(scope="session")
+def ceph() -> Iterator[CephGateway]:
+    """The server, up and seeded; without its programs the tests fail, they do not skip."""
+    with CephGateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture(autouse=True)
+def no_aws_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away what the surroundings say about AWS."""
+    for name in os.environ:
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
