@@ -46,7 +46,7 @@ def text(role: Shown) -> str:
     """
     parts = [role.role_name, role.account_id, role.session_name, f"{_expiry(role)} ({left(role.remaining)})"]
     if role.renewal_error is not None:
-        parts.append(f"renewal fails: {role.renewal_error}")
+        parts.append(f"renewal fails: {_first_line(role.renewal_error)}")
     return " · ".join(part for part in parts if part)
 
 
@@ -71,7 +71,9 @@ def html(role: Shown) -> str:
         expiry=escape(_expiry(role)),
         left=escape(left(role.remaining)),
         edge="var(--jp-success-color1, #2e7d32)" if error is None else "var(--jp-warn-color1, #b26a00)",
-        note="" if error is None else f'<div class="stsnb-note">Renewal fails: {escape(str(error))}</div>',
+        note=""
+        if error is None
+        else f'<div class="stsnb-note">Renewal fails: {escape(_first_line(error))}</div>',
     )
 
 
@@ -99,3 +101,8 @@ def left(remaining: timedelta) -> str:
 
 def _expiry(role: Shown) -> str:
     return f"until {role.expiration:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _first_line(error: Exception) -> str:
+    # What happened and what to do; a policy statement and a server's words follow on lines of their own.
+    return next(iter(str(error).splitlines()), type(error).__name__)

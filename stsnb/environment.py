@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING
 
@@ -71,9 +72,8 @@ class Environment:
 
     def session_of_user(self) -> boto3.Session | None:
         """Return the default session that the user had or has made since; None if there is none."""
-        import boto3
-
-        current = boto3.DEFAULT_SESSION
+        module = sys.modules.get("boto3")  # who has not imported it has no default session
+        current: boto3.Session | None = module.DEFAULT_SESSION if module is not None else None
         return self._users_session if current is self._put_session else current
 
     def put(self, variables: Mapping[str, str | None], session: boto3.Session) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 
 from stsnb import libraries
 from stsnb.environment import Environment, credential_variables
@@ -14,7 +13,6 @@ from stsnb.source import Source, fingerprint
 from stsnb.threads import Beside, uninterrupted
 
 
-@dataclass(eq=False)
 class Scope:
     """A stretch of the notebook in which one role is in force: all of it, one cell, or one ``with``.
 
@@ -24,13 +22,13 @@ class Scope:
         The role in force in it; None for the user's own credentials.
     opened_for : AssumedRole, optional
         The role whose ``with`` it is.
-    replaced : AssumedRole, optional
-        The role whose place `role` took, to which the scope returns if `role` gets a scope of its own.
     """
 
-    role: AssumedRole | None = None
-    opened_for: AssumedRole | None = None
-    replaced: AssumedRole | None = None
+    def __init__(self, role: AssumedRole | None = None, opened_for: AssumedRole | None = None) -> None:
+        self.role = role
+        self.opened_for = opened_for
+        #: The role whose place `role` took, to which the scope returns if `role` gets a scope of its own.
+        self.replaced: AssumedRole | None = None
 
 
 class Kernel:
@@ -180,7 +178,9 @@ class Kernel:
         credentials = RoleCredentials(
             ask, lambda response: self._renewed(credentials, response), renewable=request.renewable
         )
-        # A session takes 12 ms to make, boto3 300 ms to import the first time: time that STS takes as well.
+        # The role's session needs boto3, whose import takes as long as STS does to answer. STS's client is made
+        # first: two threads that both compute would only share one interpreter.
+        source.client(request.role_arn, region)
         session = Beside(lambda: source.session_for(credentials, region))
         credentials.renew()
         return AssumedRole(request, credentials, session.result(), source.settings(region), self)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
-import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from stsnb import limits
 from stsnb.arn import RoleArn, shorten
-
-MIN_DURATION_SECONDS, MAX_DURATION_SECONDS = 900, 43200
-#: Inline and managed session policies together, in characters as they are sent.
-MAX_POLICY_LENGTH = 2048
-MAX_POLICY_ARNS = 10
-MAX_TAGS = 50
-MAX_SESSION_NAME_LENGTH = 64
 
 
 class InvalidRequestError(ValueError):
@@ -36,56 +28,7 @@ class InvalidRequestError(ValueError):
         self.faults = tuple(faults)
 
 
-@dataclass(frozen=True)
-class _Text:
-    """The rule for a parameter of text: its length, and the characters that STS takes."""
-
-    label: str
-    least: int
-    most: int
-    alphabet: re.Pattern[str]
-    described: str
-
-    def faults(self, value: object) -> list[str]:
-        if not isinstance(value, str):
-            return [f"The {self.label} must be text, not {shorten(value)}."]
-        found = []
-        if not self.least <= len(value) <= self.most:
-            limits = f"{self.least} to {self.most}" if self.least != self.most else f"exactly {self.most}"
-            found.append(
-                f"The {self.label} {shorten(value)} has {len(value)} characters; STS takes {limits}."
-            )
-        strange = self.alphabet.sub("", value)
-        if strange:
-            found.append(
-                f"The {self.label} {shorten(value)} has {_named(strange)} in it; STS takes {self.described}."
-            )
-        return found
-
-
-def _named(characters: str) -> str:
-    distinct = list(dict.fromkeys(characters))
-    names = ["a space" if c == " " else repr(c) for c in distinct[:5]]
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
-
-
-_WORD = "letters, digits and _ + = , . @ -"
-# STS API reference, AssumeRole, and the patterns of the service model.
-_TEXTS = {
-    "session_name": _Text(
-        "session name", 2, MAX_SESSION_NAME_LENGTH, re.compile(r"[A-Za-z0-9_+=,.@-]"), _WORD
-    ),
-    "source_identity": _Text("source identity", 2, 64, re.compile(r"[A-Za-z0-9_+=,.@-]"), _WORD),
-    "external_id": _Text("external id", 2, 1224, re.compile(r"[A-Za-z0-9_+=,.@:/-]"), _WORD + " : /"),
-    "serial_number": _Text("MFA serial number", 9, 256, re.compile(r"[A-Za-z0-9_+=/:,.@-]"), _WORD + " : /"),
-}
-_TAG_PUNCTUATION = frozenset("_.:/=+-@")
-_TAG_ALPHABET = "letters, digits, spaces and _ . : / = + - @"
-_TOKEN_CODE = re.compile(r"[0-9]{6}")
-_POLICY_STRANGE = re.compile(r"[^\t\n\r\x20-\xff]")
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AssumeRoleRequest:
     """What STS is asked for, complete and within its limits.
 
@@ -183,127 +126,42 @@ class AssumeRoleRequest:
         try:
             request = cls(role_arn, **given)  # type: ignore[arg-type] # a fault of the ARN is among the faults
         except InvalidRequestError as error:
-            faults.extend(error.faults)
+            unread = {name for name, _ in faults}
+            faults += [fault for fault in error.faults if fault[0] not in unread]
         if faults:
             order = [f.name for f in fields(cls)]
             raise InvalidRequestError(sorted(faults, key=lambda fault: order.index(fault[0])))
         return request
 
     def __post_init__(self) -> None:
-        faults = [(name, sentence) for name in _TEXTS for sentence in self._text_faults(name)]
-        faults += self._duration_faults() + self._policy_faults() + self._tag_faults() + self._mfa_faults()
-        if self.source_identity and self.source_identity.startswith("aws:"):
-            faults.append(
-                (
-                    "source_identity",
-                    f"The source identity {shorten(self.source_identity)} begins with aws:, which AWS reserves.",
-                )
-            )
+        faults = [(name, sentence) for name, sentences in self._faults() for sentence in sentences]
         if faults:
             raise InvalidRequestError(faults)
 
-    def _text_faults(self, name: str) -> list[str]:
-        value = getattr(self, name)
-        return [] if value is None else _TEXTS[name].faults(value)
-
-    def _duration_faults(self) -> list[tuple[str, str]]:
-        seconds = self.duration_seconds
-        if seconds is None or MIN_DURATION_SECONDS <= seconds <= MAX_DURATION_SECONDS:
-            return []
-        return [
-            (
-                "duration_seconds",
-                f"The duration is {seconds} seconds; STS takes {MIN_DURATION_SECONDS} to {MAX_DURATION_SECONDS} "
-                "(15 minutes to 12 hours), and at most the role's MaxSessionDuration.",
-            )
-        ]
-
-    def _policy_faults(self) -> list[tuple[str, str]]:
-        faults = []
-        if len(self.policy_arns) > MAX_POLICY_ARNS:
-            faults.append(
-                (
-                    "policy_arns",
-                    f"There are {len(self.policy_arns)} managed session policies; STS takes at most {MAX_POLICY_ARNS}.",
-                )
-            )
-        faults += [
-            (
-                "policy_arns",
-                f"{shorten(arn)} is not the ARN of a managed policy, which looks like arn:aws:iam::aws:policy/NAME.",
-            )
-            for arn in self.policy_arns
-            if not (arn.startswith("arn:") and 20 <= len(arn) <= MAX_POLICY_LENGTH)
-        ]
-        if self.policy is not None and (strange := _POLICY_STRANGE.search(self.policy)):
-            faults.append(
-                (
-                    "policy",
-                    f"The session policy has {strange[0]!r} in it; STS takes the characters up to U+00FF.",
-                )
-            )
-        length = len(self.policy or "") + sum(map(len, self.policy_arns))
-        if length > MAX_POLICY_LENGTH:
-            faults.append(
-                (
-                    "policy" if self.policy else "policy_arns",
-                    f"The session policies have {length} characters together; STS takes at most {MAX_POLICY_LENGTH}.",
-                )
-            )
-        return faults
-
-    def _tag_faults(self) -> list[tuple[str, str]]:
-        faults = [
-            ("tags", sentence) for key, value in self.tags.items() for sentence in _tag_faults(key, value)
-        ]
-        if len(self.tags) > MAX_TAGS:
-            faults.append(("tags", f"There are {len(self.tags)} tags; STS takes at most {MAX_TAGS}."))
-        folded: dict[str, str] = {}
-        for key in self.tags:
-            twin = folded.setdefault(key.lower(), key)
-            if twin != key:
-                faults.append(
-                    (
-                        "tags",
-                        f"The tag keys {shorten(twin)} and {shorten(key)} are the same to STS, which ignores case.",
-                    )
-                )
-        if len(self.transitive_tag_keys) > MAX_TAGS:
-            faults.append(
-                (
-                    "transitive_tag_keys",
-                    f"There are {len(self.transitive_tag_keys)} transitive tag keys; STS takes at most {MAX_TAGS}.",
-                )
-            )
-        faults += [
-            ("transitive_tag_keys", sentence)
-            for key in self.transitive_tag_keys
-            for sentence in _tag_part_faults("transitive tag key", key, 1, 128)
-        ]
-        return faults
-
-    def _mfa_faults(self) -> list[tuple[str, str]]:
-        faults = []
-        if self.token_code is not None and not _TOKEN_CODE.fullmatch(self.token_code):
-            # What was typed may be another secret in the wrong field: only its shape is told.
-            shape = f"{len(self.token_code)} characters" + (
-                "" if self.token_code.isdigit() else ", not only digits"
-            )
-            faults.append(
-                ("token_code", f"The MFA code must be exactly 6 digits; the one given has {shape}.")
-            )
-        if self.token_code is not None and self.serial_number is None:
-            faults.append(
-                ("serial_number", "The MFA code needs the device that shows it: give its serial number too.")
-            )
-        if self.serial_number is not None and self.token_code is None:
-            faults.append(
-                (
-                    "token_code",
-                    f"The MFA device {shorten(self.serial_number)} needs the 6 digits that it shows: give the code too.",
-                )
-            )
-        return faults
+    def _faults(self) -> Iterator[tuple[str, list[str]]]:
+        for name, rule in limits.TEXTS.items():
+            if (value := getattr(self, name)) is not None:
+                yield name, rule.faults(value)
+        if self.duration_seconds is not None:
+            yield "duration_seconds", limits.duration_faults(self.duration_seconds)
+        yield "policy", limits.policy_faults(self.policy or "")
+        yield "policy_arns", limits.policy_arn_faults(self.policy_arns)
+        too_long = limits.policy_length_faults(self.policy or "", self.policy_arns)
+        yield "policy" if self.policy else "policy_arns", too_long
+        yield "tags", limits.tag_faults(self.tags)
+        yield "transitive_tag_keys", limits.transitive_tag_key_faults(self.transitive_tag_keys)
+        if isinstance(self.source_identity, str) and self.source_identity.startswith("aws:"):
+            identity = shorten(self.source_identity)
+            yield "source_identity", [f"The source identity {identity} begins with aws:, which AWS reserves."]
+        if self.token_code is not None:
+            yield "token_code", limits.token_code_faults(self.token_code)
+            if self.serial_number is None:
+                needs = "The MFA code needs the device that shows it: give its serial number too."
+                yield "serial_number", [needs]
+        elif self.serial_number is not None:
+            device = shorten(self.serial_number)
+            needs = f"The MFA device {device} needs the 6 digits that it shows: give the code too."
+            yield "token_code", [needs]
 
     @property
     def renewable(self) -> bool:
@@ -337,25 +195,6 @@ class AssumeRoleRequest:
 MIN_POLICY_ARN_LENGTH = 20
 
 
-def _tag_faults(key: str, value: str) -> list[str]:
-    return _tag_part_faults("tag key", key, 1, 128) + _tag_part_faults(
-        f"value of tag {shorten(key)}", value, 0, 256
-    )
-
-
-def _tag_part_faults(label: str, text: str, least: int, most: int) -> list[str]:
-    # \p{L}, \p{Z} and \p{N} of STS's pattern are Unicode's categories; Python's re does not know them.
-    strange = "".join(
-        c for c in text if c not in _TAG_PUNCTUATION and unicodedata.category(c)[0] not in "LZN"
-    )
-    found = []
-    if not least <= len(text) <= most:
-        found.append(f"The {label} {shorten(text)} has {len(text)} characters; STS takes {least} to {most}.")
-    if strange:
-        found.append(f"The {label} {shorten(text)} has {_named(strange)} in it; STS takes {_TAG_ALPHABET}.")
-    return found
-
-
 def _read_duration(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"The duration must be a whole number of seconds, not {shorten(value)}.")
@@ -373,17 +212,25 @@ def _read_policy(value: Any) -> str:
             raise ValueError(f"{where} cannot be read: {error.strerror}.") from None
         except UnicodeDecodeError:
             raise ValueError(f"{where} is not text in UTF-8.") from None
+        except ValueError as error:  # a name that no file can have
+            raise ValueError(f"{where} cannot be read: {error}.") from None
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{where} is not JSON: {error}.") from None
     if not isinstance(value, Mapping):
         raise ValueError(f"{where} must be a JSON object (a dict), not {shorten(value)}.")
     try:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False)
-    except (TypeError, ValueError) as error:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False, default=_as_dict)
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{where} cannot be written as JSON: {error}.") from None
+
+
+def _as_dict(value: object) -> dict[Any, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"a {type(value).__name__} is none of JSON's kinds")
 
 
 def _read_texts(label: str) -> Any:
@@ -432,11 +279,13 @@ def default_session_name() -> str:
     str
         For example ``alice-jupyter``.
     """
+    import getpass  # and what it needs of the system, for those who leave the name out
+
     try:
         user = os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
     except (OSError, KeyError, ImportError):  # no entry for this uid, as in many containers; the kind varies
         user = ""
     plain = unicodedata.normalize("NFKD", user).encode("ascii", "ignore").decode()
-    clean = re.sub(r"[^A-Za-z0-9_+=,.@-]+", "-", plain).strip("-")
+    clean = "".join(c if c in limits.WORD else "-" for c in plain).strip("-")
     suffix = "jupyter"
-    return f"{clean[: MAX_SESSION_NAME_LENGTH - len(suffix) - 1]}-{suffix}" if clean else suffix
+    return f"{clean[: limits.MAX_SESSION_NAME_LENGTH - len(suffix) - 1]}-{suffix}" if clean else suffix

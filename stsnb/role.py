@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from botocore.credentials import ReadOnlyCredentials, RefreshableCredentials
 
-from stsnb import card
 from stsnb.request import AssumeRoleRequest
 from stsnb.response import AssumeRoleResponse
 
@@ -306,12 +305,16 @@ class AssumedRole:
         self._owner.leave(self)
 
     def __str__(self) -> str:
+        from stsnb import card  # templates and HTML's entities, for those who look
+
         return card.text(self)
 
     def __repr__(self) -> str:
         return f"<AssumedRole {self}>"
 
     def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, str]:
+        from stsnb import card
+
         return {"text/plain": str(self), "text/html": card.html(self)}
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:

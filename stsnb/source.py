@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import threading
@@ -15,6 +16,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, Credentials, EnvProvider
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.hooks import BaseEventHooks
 
 from stsnb.arn import RoleArn
 from stsnb.request import AssumeRoleRequest
@@ -314,7 +316,9 @@ class Source:
         """
         import boto3
 
-        session = _pinned(self.session.get_config_variable("profile"))
+        # The handlers of a new session are those of any other: to copy them takes 0.2 ms, to register them 5.
+        handlers = copy.copy(self.session.get_component("event_emitter"))
+        session = _pinned(self.session.get_config_variable("profile"), handlers)
         # One loader for all: else each session reads each service's model anew, 200 ms and 11 MB for S3.
         loader = self.session.get_component("data_loader")
         session.register_component("data_loader", loader)
@@ -380,12 +384,16 @@ class _Choice:
         self.credentials: Credentials | None = None if found_by_itself else credentials
 
 
-def _pinned(profile: str | None) -> botocore.session.Session:
+def _pinned(profile: str | None, handlers: BaseEventHooks | None = None) -> botocore.session.Session:
     """Return a session that never looks for its profile in the environment, where it may change.
 
     Unlike a profile that is given outright, it leaves the environment's keys their place in the chain.
     """
-    return botocore.session.Session(session_vars={"profile": (None, None, profile, None)})
+    return botocore.session.Session(
+        session_vars={"profile": (None, None, profile, None)},
+        event_hooks=handlers,
+        include_builtin_handlers=handlers is None,
+    )
 
 
 def fingerprint(environ: Mapping[str, str]) -> tuple[object, ...]:

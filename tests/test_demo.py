@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 import boto3
 import nbformat
@@ -31,6 +31,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from stsnb import demo
 from stsnb.demo import EmbeddedAWS, EmbeddedAWSError, as_text, embedded, execute
+from stsnb.demo.__main__ import STOP_TIMEOUT
 from stsnb.demo.deliveries import as_csv, deliveries
 
 TIMEOUT = 60
@@ -55,7 +56,7 @@ def refusal(call: Callable[..., Any], *arguments: Any, **parameters: Any) -> str
 
 
 @contextmanager
-def started(*command: str | Path, **options: Any) -> Iterator[tuple[subprocess.Popen[str], TextIO]]:
+def started(*command: str | Path, **options: Any) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
     """Start a Python program; give it with its output. It ends with the test, and does not hang it."""
     program = [sys.executable, *command]
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True, **options) as running:
@@ -159,6 +160,8 @@ class TestTheRoles:
         assert keys(archive, demo.ARCHIVE_BUCKET) == [demo.ARCHIVE_KEY]
         assert refusal(keys, role, demo.ARCHIVE_BUCKET) == "AccessDenied"
         assert refusal(keys, archive, demo.BUCKET) == "AccessDenied"
+        get = archive.client("s3").get_object
+        assert refusal(get, Bucket=demo.BUCKET, Key=demo.CSV_KEY) == "AccessDenied"
         put = role.client("s3").put_object
         assert refusal(put, Bucket=demo.BUCKET, Key=demo.CSV_KEY, Body=b"") == "AccessDenied"
 
@@ -648,23 +651,31 @@ class TestTheCommandLine:
     ) -> None:
         (tmp_path / "notebooks").mkdir()
         notebook("1").rename(tmp_path / "notebooks" / "quickstart.ipynb")
+        # A configuration of JupyterLab is Python: this one shows what JupyterLab was given.
+        (tmp_path / "config").mkdir()
+        (tmp_path / "config" / "jupyter_server_config.py").write_text(
+            "import os; print('JupyterLab asks', os.environ['AWS_ENDPOINT_URL'], flush=True)"
+        )
         command = ("-m", "stsnb.demo", "--no-browser", "--allow-root", "--port=0")
         with started(
             *command,
             stderr=subprocess.STDOUT,
             cwd=tmp_path,
-            env={**os.environ, "HOME": str(tmp_path)},
+            env={**os.environ, "HOME": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path / "config")},
             start_new_session=True,
         ) as (running, output):
             text = ""
             for line in output:
                 text += line
-                if "http://127.0.0.1:" in line:
+                if "/lab?token=" in line:
                     break
+            began = time.monotonic()
             os.killpg(running.pid, signal.SIGINT)
             text += output.read()
 
         assert f"You are the user {demo.USER_NAME} of the account {demo.ACCOUNT_ID}" in text
+        assert "JupyterLab asks http://127.0.0.1:" in text
         assert "Stopping JupyterLab and the embedded AWS." in text
         assert "Traceback" not in text
         assert running.returncode == 0
+        assert time.monotonic() - began < STOP_TIMEOUT, "JupyterLab was not asked to stop, but killed"
