@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from botocore import exceptions as boto
@@ -60,6 +61,38 @@ def explain(
         "Check both settings.",
         said=f"{type(error).__name__}: {scrubbed(str(error), source)}",
     )
+
+
+def ended(request: AssumeRoleRequest, when: datetime, error: Exception | None) -> AssumeRoleError:
+    """Say that a session has ended, and why it was not renewed.
+
+    Parameters
+    ----------
+    request : AssumeRoleRequest
+        What the session was got with.
+    when : datetime
+        When it ended.
+    error : Exception or None
+        What the last attempt to renew it met; None if it was not to be renewed.
+
+    Returns
+    -------
+    AssumeRoleError
+    """
+    happened = f"The session of {request.role_arn.name} ended at {when:%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(error, AssumeRoleError):
+        return AssumeRoleError(
+            f"{happened} and cannot be renewed: {error.happened}",
+            error.advice,
+            code=error.code,
+            said=error.said,
+            statement=error.statement,
+        )
+    if not request.renewable:
+        return AssumeRoleError(
+            f"{happened}; it was got with an MFA code.", "Assume the role again with a new code."
+        )
+    return AssumeRoleError(f"{happened}; it was not to be renewed.", "Assume the role again.")
 
 
 def _no_credentials(_error: Exception, asked: Asked) -> tuple[str, str]:

@@ -26,6 +26,7 @@ def assume_role(
     token_code: str | None = None,
     profile: str | None = None,
     region: str | None = None,
+    refresh: bool = True,
     inject: bool = True,
 ) -> AssumedRole:
     """Assume a role, and put it in force in this process.
@@ -67,6 +68,8 @@ def assume_role(
         The profile of ~/.aws/config that asks; the credentials that the process had before if left out.
     region : str, optional
         The region of STS and of the role's clients; the source's if left out.
+    refresh : bool, optional
+        False for a session that ends: its credentials are not renewed.
     inject : bool, optional
         False leaves the process alone: only the returned role's `session` acts as it.
 
@@ -97,7 +100,7 @@ def assume_role(
         from stsnb.advice import explain  # a failure alone needs IPython, which it imports
 
         raise explain(error) from None
-    return kernel.assume(request, profile=profile, region=region, inject=inject)
+    return kernel.assume(request, profile=profile, region=region, refresh=refresh, inject=inject)
 
 
 def current_role() -> AssumedRole | None:

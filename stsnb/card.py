@@ -30,6 +30,8 @@ class Shown(Protocol):
     def remaining(self) -> timedelta: ...  # noqa: D102
     @property
     def renewal_error(self) -> Exception | None: ...  # noqa: D102
+    @property
+    def renewable(self) -> bool: ...  # noqa: D102
 
 
 def text(role: Shown) -> str:
@@ -45,6 +47,8 @@ def text(role: Shown) -> str:
     str
     """
     parts = [role.role_name, role.account_id, role.session_name, f"{_expiry(role)} ({left(role.remaining)})"]
+    if not role.renewable:
+        parts.append("does not renew itself")
     if role.renewal_error is not None:
         parts.append(f"renewal fails: {_first_line(role.renewal_error)}")
     return " · ".join(part for part in parts if part)
@@ -70,6 +74,7 @@ def html(role: Shown) -> str:
         where=escape(" · ".join(part for part in (role.account_id, role.session_name, role.region) if part)),
         expiry=escape(_expiry(role)),
         left=escape(left(role.remaining)),
+        renews="renews itself" if role.renewable else "does not renew itself",
         edge="var(--jp-success-color1, #2e7d32)" if error is None else "var(--jp-warn-color1, #b26a00)",
         note=""
         if error is None

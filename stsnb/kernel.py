@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import threading
+import weakref
+from collections.abc import Callable
+from datetime import datetime
 
 from stsnb import libraries
 from stsnb.environment import Environment, credential_variables
+from stsnb.keeper import Keeper
 from stsnb.request import AssumeRoleRequest
 from stsnb.response import AssumeRoleResponse
 from stsnb.role import AssumedRole, RoleCredentials
@@ -27,8 +31,12 @@ class Scope:
     def __init__(self, role: AssumedRole | None = None, opened_for: AssumedRole | None = None) -> None:
         self.role = role
         self.opened_for = opened_for
-        #: The role whose place `role` took, to which the scope returns if `role` gets a scope of its own.
-        self.replaced: AssumedRole | None = None
+        #: Gives the role whose place `role` took, to which the scope returns if `role` gets one of its own.
+        self.replaced: Callable[[], AssumedRole | None] = _nobody
+
+
+def _nobody() -> None:
+    return None
 
 
 class Kernel:
@@ -48,6 +56,7 @@ class Kernel:
         self._lock = threading.RLock()
         # The innermost is last; the first is the notebook itself and stays.
         self._scopes = [Scope()]
+        self._keeper = Keeper(self._let_go)
         self._sources: dict[str | None, tuple[tuple[object, ...], Source]] = {}
 
     def current(self) -> AssumedRole | None:
@@ -60,6 +69,7 @@ class Kernel:
         *,
         profile: str | None = None,
         region: str | None = None,
+        refresh: bool = True,
         inject: bool = True,
     ) -> AssumedRole:
         """Assume a role and put it in force.
@@ -72,6 +82,8 @@ class Kernel:
             The profile that asks; None for the credentials that the kernel had before any role.
         region : str, optional
             The region of STS and of the role's clients; None for the source's.
+        refresh : bool
+            Whether to renew its credentials until nobody holds it; False for a session that ends.
         inject : bool
             Whether to put it in force.
 
@@ -87,12 +99,14 @@ class Kernel:
         source: Source | None = None
         try:
             source = self._source(profile)
-            role = self._ask(source, request, region)
+            role = self._ask(source, request, region, refresh)
         except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
             self._sources.pop(profile, None)
             raise _explained(error, request, source, region, profile) from None
         if inject:
             uninterrupted(lambda: self._put_in_force(role))
+        else:
+            self._keeper.watch(role.credentials)
         return role
 
     def drop(self) -> AssumedRole | None:
@@ -168,15 +182,28 @@ class Kernel:
         self._sources[profile] = (state, source)
         return source
 
-    def _ask(self, source: Source, request: AssumeRoleRequest, region: str | None) -> AssumedRole:
+    def _ask(
+        self, source: Source, request: AssumeRoleRequest, region: str | None, refresh: bool
+    ) -> AssumedRole:
+        sources = [source]
+
         def ask() -> AssumeRoleResponse:
             try:
-                return source.assume_role(request, region)
+                sources[:] = [sources[0].up_to_date()]
+                return sources[0].assume_role(request, region)
             except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
-                raise _explained(error, request, source, region, None) from None
+                raise _explained(error, request, sources[0], region, None) from None
+
+        def ended(when: datetime, error: Exception | None) -> Exception:
+            from stsnb.advice import ended
+
+            return ended(request, when, error)
 
         credentials = RoleCredentials(
-            ask, lambda response: self._renewed(credentials, response), renewable=request.renewable
+            ask,
+            lambda response: self._renewed(credentials, response),
+            ended,
+            renewable=refresh and request.renewable,
         )
         # The role's session needs boto3, whose import takes as long as STS does to answer. STS's client is made
         # first: two threads that both compute would only share one interpreter.
@@ -186,11 +213,18 @@ class Kernel:
         return AssumedRole(request, credentials, session.result(), source.settings(region), self)
 
     def _renewed(self, credentials: RoleCredentials, response: AssumeRoleResponse) -> None:
-        # Called under the credentials' refresh lock, so nothing that holds this lock may wait for that one.
+        # Called under the lock of renewals, so nothing that holds this lock may wait for that one.
         with self._lock:
             role = self.current()
-            if role is not None and role.has(credentials):
+            if role is not None and role.credentials is credentials:
                 self._environment.renew(credential_variables(response))
+
+    def _let_go(self) -> None:
+        """Keep alive no role for the sake of a ``with`` that would have come at once."""
+        with self._lock:
+            for scope in self._scopes:
+                role = scope.replaced()
+                scope.replaced = _nobody if role is None else weakref.ref(role)
 
     def _show(self, role: AssumedRole | None) -> None:
         if role is None:
@@ -208,8 +242,9 @@ class Kernel:
     def _put_in_force(self, role: AssumedRole) -> None:
         with self._lock:
             self._show(role)
-            inner = self._scopes[-1]
-            inner.role, inner.replaced = role, inner.role
+            inner, replaced = self._scopes[-1], self.current()
+            inner.role, inner.replaced = role, lambda: replaced
+        self._keeper.watch(role.credentials)
 
     def _enter(self, role: AssumedRole) -> None:
         with self._lock:
@@ -217,8 +252,9 @@ class Kernel:
             if inner.role is not role:
                 self._show(role)
             elif inner.opened_for is not role:
-                inner.role, inner.replaced = inner.replaced, None
+                inner.role, inner.replaced = inner.replaced(), _nobody
             self._scopes.append(Scope(role, opened_for=role))
+        self._keeper.watch(role.credentials)
 
     def _leave(self, role: AssumedRole) -> None:
         with self._lock:
@@ -241,7 +277,9 @@ class Kernel:
             role = self.current()
             if role is not None:
                 self._show(None)
-                self._scopes[-1].role = self._scopes[-1].replaced = None
+                self._scopes[-1].role, self._scopes[-1].replaced = None, _nobody
+                if not any(scope.role is role for scope in self._scopes):
+                    self._keeper.unwatch(role.credentials)
             self._sources.clear()
             return role
 
@@ -251,13 +289,15 @@ class Kernel:
                 self._drop()
             for scope in self._scopes:
                 scope.role = None if scope.role is role else scope.role
-                scope.replaced = None if scope.replaced is role else scope.replaced
+                scope.replaced = _nobody if scope.replaced() is role else scope.replaced
+            self._keeper.unwatch(role.credentials)
 
     def _reset(self) -> None:
         with self._lock:
             self._show(None)
             self._scopes = [Scope()]
             self._sources.clear()
+        self._keeper.stop()
 
 
 def _explained(

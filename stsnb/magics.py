@@ -101,6 +101,13 @@ class RoleMagics(Magics):
         "--profile", metavar="NAME", help="the profile that asks (default: your credentials before any role)"
     )
     @argument("--region", metavar="REGION", help="the region of STS and of the role's clients")
+    @argument(
+        "--no-refresh",
+        dest="refresh",
+        action="store_false",
+        default=None,
+        help="a session that ends: do not renew it",
+    )
     @line_cell_magic
     def assume_role(self, line: str, cell: str | None = None) -> AssumedRole | None:
         """Act as an AWS role: every AWS client made from now on has its rights.

@@ -6,7 +6,7 @@ import copy
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -124,14 +124,22 @@ class Source:
         What the session was found to have.
     environ : mapping
         The environment as it was without any role of stsnb.
+    resolve : callable
+        Finds the same source anew.
     """
 
     def __init__(
-        self, session: botocore.session.Session, credentials: Credentials, environ: Mapping[str, str]
+        self,
+        session: botocore.session.Session,
+        credentials: Credentials,
+        environ: Mapping[str, str],
+        resolve: Callable[[], Source],
     ) -> None:
         self.session = session
         self.credentials = credentials
         self._environ = environ
+        self._resolve = resolve
+        self._files = _files(environ)
         self._clients: dict[str | None, Any] = {}
         self._identity: str | None = None
 
@@ -176,7 +184,15 @@ class Source:
             credentials = chosen.credentials if profile is None else None
             credentials = credentials or _credentials_of(session, environ)
         _give(session, credentials)
-        return cls(session, credentials, environ)
+        return cls(session, credentials, environ, lambda: cls.resolve(environ, profile, default_session))
+
+    def up_to_date(self) -> Source:
+        """Return this source, or the same found anew if the user's files have changed since.
+
+        A company's login tools write short-lived keys into ~/.aws/credentials, again and again; botocore reads
+        them once.
+        """
+        return self if _files(self._environ) == self._files else self._resolve()
 
     @property
     def profile(self) -> str:
@@ -409,8 +425,11 @@ def fingerprint(environ: Mapping[str, str]) -> tuple[object, ...]:
     tuple
         To compare with an earlier one; holds secrets and is never shown.
     """
-    files = [_modified(environ.get(variable, path)) for variable, path in _FILES]
-    return (*(environ.get(name) for name in VARIABLES), *files)
+    return (*(environ.get(name) for name in VARIABLES), *_files(environ))
+
+
+def _files(environ: Mapping[str, str]) -> tuple[int | None, ...]:
+    return tuple(_modified(environ.get(variable, path)) for variable, path in _FILES)
 
 
 def _modified(path: str) -> int | None:

@@ -26,6 +26,7 @@ class Role:
     expiration: datetime = datetime(2025, 1, 1, 13, 30, 5, tzinfo=timezone.utc)
     remaining: timedelta = timedelta(minutes=59, seconds=59)
     renewal_error: Exception | None = None
+    renewable: bool = True
 
 
 class Page(HTMLParser):
@@ -130,7 +131,7 @@ def test_the_card_of_a_role_without_account_and_region_has_no_gap() -> None:
 def test_the_card_tells_that_renewal_fails_and_changes_its_colour() -> None:
     well, failing = card.html(Role()), card.html(Role(renewal_error=FAILED))
     assert "Renewal fails" not in Page(well).words
-    assert f"Renewal fails: {FAILED}" in Page(failing).words
+    assert f"Renewal fails: {FAILED.happened} {FAILED.advice}" in Page(failing).words
     assert "--jp-success-color" in well
     assert "--jp-success-color" not in failing
     assert "--jp-warn-color" in failing

@@ -543,7 +543,7 @@ def test_a_request_that_is_changed_is_checked_again() -> None:
         replace(asked(), duration_seconds=899)
 
 
-INPUT = botocore.session.Session().get_service_model("sts").operation_model("AssumeRole").input_shape
+INPUT: Any = botocore.session.Session().get_service_model("sts").operation_model("AssumeRole").input_shape
 
 words = st.text(WORD, min_size=2, max_size=64)
 tag_texts = st.text(
