@@ -535,6 +535,14 @@ def test_an_answer_without_one_of_the_keys_names_it_and_shows_no_other(name: str
     assert "Check that setting" in error.advice
 
 
+def test_a_renewal_that_is_answered_by_half_of_the_credentials_does_not_show_them(sts: ScriptedSTS) -> None:
+    role = stsnb.assume_role(ROLE)
+    sts.answers(HALF)
+    error = why(ask=lambda *_: role.refresh())
+    assert error.happened.startswith(address(sts))
+    assert SECRET_MARK not in f"{role} {role._repr_mimebundle_()}"
+
+
 def test_an_answer_without_the_roles_id_is_a_role_all_the_same(sts: ScriptedSTS) -> None:
     user = "<AssumedRoleUser><Arn>arn:aws:sts:::assumed-role/name/session</Arn></AssumedRoleUser>"
     answer = f"{HALF}<SessionToken>{SECRET_MARK}</SessionToken></Credentials>{user}"

@@ -95,6 +95,11 @@ def test_the_text_of_a_role_without_an_account_has_no_gap() -> None:
     assert card.text(Role(account_id=None)).startswith("role-for-s3-fileserver · RoleSession1 · until")
 
 
+def test_the_text_tells_of_a_role_that_a_person_must_renew() -> None:
+    assert card.text(Role(renewable=False)).endswith(" · does not renew itself")
+    assert "renew" not in card.text(Role())
+
+
 def test_the_text_tells_that_renewal_fails_and_why() -> None:
     text = card.text(Role(renewal_error=FAILED))
     assert (
@@ -126,6 +131,11 @@ def test_the_card_of_a_role_without_account_and_region_has_no_gap() -> None:
     page = Page(card.html(Role(account_id=None, region=None)))
     assert " · " not in page.words
     assert "None" not in page.words
+
+
+def test_the_card_tells_whether_the_role_renews_itself() -> None:
+    assert "renews itself" in Page(card.html(Role())).words
+    assert "does not renew itself" in Page(card.html(Role(renewable=False))).words
 
 
 def test_the_card_tells_that_renewal_fails_and_changes_its_colour() -> None:

@@ -31,7 +31,7 @@ def main() -> int:
             failed += over
             limit = f"{measure.limit:7.2f}" if measure.limit is not None else "      -"
             print(
-                f"{measure.name:<46} {ours * 1e3:>7.2f} ms {reference * 1e3:>7.2f} ms {ratio:>7.3f} {limit}"
+                f"{measure.name:<46} {ours * 1e3:>7.4g} ms {reference * 1e3:>7.4g} ms {ratio:>7.3f} {limit}"
                 f"{'  OVER' if over else ''}",
                 flush=True,
             )

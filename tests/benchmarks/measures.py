@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
+from botocore.credentials import RefreshableCredentials
 
 import stsnb
 from stsnb.demo import ROLE_ARN
@@ -165,22 +167,34 @@ def warm_slow() -> tuple[float, float]:
 # --- signing ---------------------------------------------------------------------------------------------------
 
 
-def frozen_credentials() -> tuple[float, float]:
-    from datetime import datetime, timedelta, timezone
+def botocores(seconds: float) -> RefreshableCredentials:
+    """Credentials of botocore's, with its windows, over an STS that takes no time."""
 
-    from botocore.credentials import RefreshableCredentials
+    def metadata() -> dict[str, str]:
+        ends = datetime.now(timezone.utc) + timedelta(seconds=seconds)
+        return {"access_key": "a", "secret_key": "s", "token": "t", "expiry_time": ends.isoformat()}
 
-    role = stsnb.assume_role(ROLE_ARN, inject=False)
-    ours = role.session.get_credentials()
-    botocores = RefreshableCredentials(
-        "a", "s", "t", datetime.now(timezone.utc) + timedelta(hours=1), dict, "test"
+    return RefreshableCredentials.create_from_metadata(metadata(), metadata, "test")
+
+
+def signing(credentials: RefreshableCredentials) -> float:
+    freeze = credentials.get_frozen_credentials
+    return timed(lambda: [freeze() for _ in range(10_000)]) / 10_000
+
+
+def frozen_credentials(seconds: int) -> tuple[float, float]:
+    ours = stsnb.assume_role(ROLE_ARN, duration_seconds=seconds, inject=False).credentials
+    reference = botocores(seconds)
+    return in_turns(lambda: signing(ours), lambda: signing(reference), 5)
+
+
+def idle() -> tuple[float, float]:
+    """The processor's time that a process with a role in force takes in a minute in which nothing happens."""
+    code = (
+        _OURS
+        + "\nimport time; before = time.process_time(); time.sleep(60); print(time.process_time() - before)"
     )
-
-    def many(credentials: object) -> float:
-        freeze = credentials.get_frozen_credentials  # type: ignore[attr-defined]
-        return timed(lambda: [freeze() for _ in range(10_000)]) / 10_000
-
-    return in_turns(lambda: many(ours), lambda: many(botocores), 5)
+    return float(python(code)), 0.010
 
 
 MEASURES = [
@@ -189,5 +203,7 @@ MEASURES = [
     Measure("the same, STS of 80 ms", 1.0, process_slow),
     Measure("assume_role, STS of 80 ms / client.assume_role", 1.15, warm_slow),
     Measure("assume_role, loopback / client.assume_role", None, warm),
-    Measure("get_frozen_credentials / botocore's", 1.0, frozen_credentials),
+    Measure("get_frozen_credentials, 1 h / botocore's", 1.0, lambda: frozen_credentials(3600)),
+    Measure("get_frozen_credentials, 900 s / botocore's", 0.2, lambda: frozen_credentials(900)),
+    Measure("idle processor time in 60 s / 10 ms", 1.0, idle),
 ]
