@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
+from IPython.core.error import StdinNotImplementedError
 
-from stsnb.answers import Asked, answered, scrubbed
+from stsnb.answers import Asked, answered, not_sts, scrubbed, without_password
 from stsnb.arn import shorten
 from stsnb.errors import AssumeRoleError
 from stsnb.request import AssumeRoleRequest, InvalidRequestError
 from stsnb.response import InvalidResponseError
-from stsnb.source import Source
+from stsnb.source import AddressError, Source, SourceError
 
 
 def explain(
@@ -53,9 +56,12 @@ def explain(
         return AssumeRoleError("Nothing was sent to STS.", listed)
     if isinstance(error, boto.ClientError):
         return answered(error, asked)
+    own = error.cause if isinstance(error, SourceError) else error
     for kind, advise in _ADVICE.items():
-        if isinstance(error, kind):
-            return AssumeRoleError(*advise(error, asked))
+        if isinstance(own, kind):
+            return AssumeRoleError(*advise(own, asked))
+    if source is None or own is not error:
+        return AssumeRoleError(*_retrieval(own, asked))
     return AssumeRoleError(
         f"{asked.role} could not be assumed with {asked.endpoint} and the credentials of {asked.origin}.",
         "Check both settings.",
@@ -103,31 +109,42 @@ def _no_credentials(_error: Exception, asked: Asked) -> tuple[str, str]:
     )
 
 
-def _partial(error: Any, _asked: Asked) -> tuple[str, str]:
+def _partial(error: Any, asked: Asked) -> tuple[str, str]:
+    missing = error.kwargs.get("cred_var")
+    if error.kwargs.get("provider") == "assume-role":
+        return (
+            f"{asked.owner} has a role_arn, but no {missing}.",
+            "Add source_profile = NAME (or credential_source) to it in ~/.aws/config, or name another profile: --profile NAME.",
+        )
     return (
-        f"The credentials of {error.kwargs.get('provider')} are incomplete: {error.kwargs.get('cred_var')} is missing.",
+        f"The credentials of {_PROVIDERS.get(error.kwargs.get('provider'), asked.owner)} are incomplete: {missing} is missing.",
         "Set it beside the other keys, or take those away.",
     )
+
+
+_PROVIDERS = {"env": "the environment", "explicit": "boto3's default session"}
 
 
 def _no_profile(error: Any, _asked: Asked) -> tuple[str, str]:
     name = error.kwargs.get("profile", "")
     if not name:
+        variable = "AWS_DEFAULT_PROFILE" if os.environ.get("AWS_DEFAULT_PROFILE") == "" else "AWS_PROFILE"
         return (
-            "AWS_PROFILE is set but empty, which names no profile.",
-            "Take it away (`del os.environ['AWS_PROFILE']`) or name one; `aws configure list-profiles` lists them.",
+            f"{variable} is set but empty, which names no profile.",
+            f"Take it away (`del os.environ['{variable}']`) or name one; `aws configure list-profiles` lists them.",
         )
     return (
         f"There is no profile {shorten(name)} in your AWS configuration.",
-        f"`aws configure list-profiles` lists those that are there; `aws configure --profile {name}` makes it.",
+        f"`aws configure list-profiles` lists those that are there; `aws configure --profile {shlex.quote(name)}` makes it.",
     )
 
 
 def _sso(_error: Exception, asked: Asked) -> tuple[str, str]:
     login = asked.login()
-    profile = asked.profile or (asked.source.profile if asked.source else None)
-    of = f" of profile {profile}" if profile else ""
-    return f"The SSO login{of} has ended.", f"Run `{login}` in a terminal, then run the cell again."
+    return (
+        f"{asked.owner} has no SSO login that is still good.",
+        f"Run `{login}` in a terminal, then run the cell again.",
+    )
 
 
 def _login(error: Exception, asked: Asked) -> tuple[str, str]:
@@ -151,10 +168,14 @@ def _configuration(error: Exception, asked: Asked) -> tuple[str, str]:
     )
 
 
-def _retrieval(error: Exception, _asked: Asked) -> tuple[str, str]:
+def _retrieval(error: Exception, asked: Asked) -> tuple[str, str]:
+    if isinstance(error, (ValueError, KeyError)):
+        why = "what provides them did not tell credentials"  # what it told instead may be a secret
+    else:
+        why = f"{_bare(error) or type(error).__name__}"
     return (
-        f"The credentials to ask STS with could not be had: {_bare(error)}.",
-        "Mend what provides them (credential_process, container or instance metadata, an SSO login), or name another profile: --profile NAME.",
+        f"{asked.owner} could not get the credentials to ask STS with: {why}.",
+        "Mend what provides them (credential_process, a web identity token, container or instance metadata, a role of its own), or name another profile: --profile NAME.",
     )
 
 
@@ -180,8 +201,7 @@ def _timed_out(_error: Exception, asked: Asked) -> tuple[str, str]:
 
 
 def _proxy(error: Any, _asked: Asked) -> tuple[str, str]:
-    # A proxy's URL may hold a password.
-    proxy = re.sub(r"//[^@/]*@", "//", str(error.kwargs.get("proxy_url", "?")))
+    proxy = without_password(str(error.kwargs.get("proxy_url", "?")))
     return (
         f"The proxy {proxy} could not be reached.",
         "Check the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
@@ -189,6 +209,11 @@ def _proxy(error: Any, _asked: Asked) -> tuple[str, str]:
 
 
 def _tls(error: Exception, asked: Asked) -> tuple[str, str]:
+    if "WRONG_VERSION_NUMBER" in str(error):
+        return (
+            f"{asked.endpoint} does not speak https.",
+            "Check that setting: it may have to begin with http://.",
+        )
     reason = re.search(r"\[SSL: (\w+)\][^(]*", str(error))
     return (
         f"{asked.endpoint} did not show a certificate that can be trusted{f' ({reason[0].strip()})' if reason else ''}.",
@@ -218,6 +243,8 @@ def _bad_region(error: Any, _asked: Asked) -> tuple[str, str]:
 
 
 def _no_credentials_in_answer(error: Exception, asked: Asked) -> tuple[str, str]:
+    if not str(error):
+        return not_sts(asked)
     return (
         f"{asked.endpoint} answered without {error}.",
         "Check that setting: the server does not speak STS as AWS does.",
@@ -225,10 +252,15 @@ def _no_credentials_in_answer(error: Exception, asked: Asked) -> tuple[str, str]
 
 
 def _not_sts(_error: Exception, asked: Asked) -> tuple[str, str]:
-    # What it answered stays untold: half an answer may hold the credentials.
+    return not_sts(asked)
+
+
+def _no_address(error: Exception, asked: Asked) -> tuple[str, str]:
+    setting = asked.source.session.endpoint_setting() if asked.source else "the setting of STS's address"
+    given = shorten(without_password(str(error).removeprefix("Invalid endpoint: ")))
     return (
-        f"{asked.endpoint} gave an answer that is not STS's.",
-        "Check that setting: it may be another service, a login page of a proxy, or a broken connection.",
+        f"{setting} is {given}, which is not an address.",
+        "Set it to one such as https://sts.ap-northeast-2.amazonaws.com, or take it away.",
     )
 
 
@@ -243,8 +275,8 @@ _ADVICE: dict[type[Exception] | tuple[type[Exception], ...], _Advise] = {
     (boto.SSOError, boto.TokenRetrievalError): _sso,
     boto.ConfigParseError: _unparsable,
     (boto.InvalidConfigError, boto.UnknownCredentialError, boto.ConfigNotFound): _configuration,
-    boto.RefreshWithMFAUnsupportedError: _needs_mfa,
     (boto.CredentialRetrievalError, boto.MetadataRetrievalError): _retrieval,
+    (boto.RefreshWithMFAUnsupportedError, EOFError, StdinNotImplementedError): _needs_mfa,
     boto.ProxyConnectionError: _proxy,
     boto.SSLError: _tls,
     (boto.ConnectTimeoutError, boto.ReadTimeoutError): _timed_out,
@@ -252,6 +284,7 @@ _ADVICE: dict[type[Exception] | tuple[type[Exception], ...], _Advise] = {
     (boto.EndpointConnectionError, boto.ConnectionError, boto.HTTPClientError): _no_connection,
     boto.NoRegionError: _no_region,
     boto.InvalidRegionError: _bad_region,
+    AddressError: _no_address,
 }
 if hasattr(boto, "LoginError"):  # since botocore 1.41
     _ADVICE[boto.LoginError] = _login

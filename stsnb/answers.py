@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -13,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from stsnb.errors import AssumeRoleError
 from stsnb.request import AssumeRoleRequest
+from stsnb.response import DEFAULT_DURATION_SECONDS
 from stsnb.source import Source
 from stsnb.trust import statement
 
@@ -44,17 +46,24 @@ class Asked:
         """Return STS's address and the setting that it came from."""
         if self.source is None or self.request is None:
             return "STS"
-        setting = self.source.endpoint_setting(self.region)
+        setting = self.source.session.endpoint_setting()
+        if self.region and setting.startswith(("region", "the default")):
+            setting = f"region {self.region}"
         try:
             url = self.source.client(self.request.role_arn, self.region).meta.endpoint_url
         except Exception:  # noqa: BLE001 # no client can be made with these settings, which is being explained
-            return f"STS (address from {setting})"
-        return f"STS at {url} (from {setting})"
+            return f"STS (its address from {setting})"
+        return f"STS at {without_password(url)} (from {setting})"
+
+    @property
+    def owner(self) -> str:
+        """Return whose settings are meant, to go before a verb."""
+        return f"Profile {self.profile}" if self.profile else "This kernel"
 
     def login(self) -> str:
         """Return the command that logs in to SSO again."""
         profile = self.profile or (self.source.profile if self.source else "default")
-        return "aws sso login" + (f" --profile {profile}" if profile != "default" else "")
+        return "aws sso login" + (f" --profile {shlex.quote(profile)}" if profile != "default" else "")
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ class _Answer:
         status = metadata.get("HTTPStatusCode")
         message = scrubbed(str(found.get("Message") or found.get("message") or ""), source)
         return cls(
-            code=str(found.get("Code") or status or "Unknown"),
+            code=str(found.get("Code") or ""),
             message=message,
             status=status,
             clock_skew=_clock_skew(message, metadata.get("HTTPHeaders") or {}),
@@ -88,7 +97,7 @@ class _Answer:
     @property
     def said(self) -> str:
         """Return the server's own words; of some that is the code alone."""
-        return f"{self.code}: {self.message}" if self.message else self.code
+        return ": ".join(part for part in (self.code, self.message) if part)
 
 
 def answered(error: ClientError, asked: Asked) -> AssumeRoleError:
@@ -106,7 +115,9 @@ def answered(error: ClientError, asked: Asked) -> AssumeRoleError:
     AssumeRoleError
     """
     answer = _Answer.of(error, asked.source)
-    if answer.clock_is_off:
+    if not answer.code and (answer.status or 0) < 500:
+        happened, advice = not_sts(asked)
+    elif answer.code in _SIGNATURES and answer.clock_is_off:
         happened, advice = _clock(answer, asked)
     elif answer.code in _REFUSALS and asked.request and asked.source:
         return _refused(answer, asked.request, asked.source, asked.region)
@@ -115,7 +126,7 @@ def answered(error: ClientError, asked: Asked) -> AssumeRoleError:
         if advise is None:
             advise = _failed if (answer.status or 0) >= 500 else _other
         happened, advice = advise(answer, asked)
-    return AssumeRoleError(happened, advice, code=answer.code, said=answer.said)
+    return AssumeRoleError(happened, advice, code=answer.code or None, said=answer.said or None)
 
 
 def _refused(
@@ -132,7 +143,7 @@ def _refused(
         f" policies must allow sts:AssumeRole on {request.role_arn}."
     )
     if request.serial_number:
-        advice = f"Try that device's next MFA code, since each is good once and for 30 seconds. Otherwise: {advice}"
+        advice = f"Try that device's next MFA code, since each is good once and for 30 seconds. Otherwise, {advice[0].lower()}{advice[1:]}"
     return AssumeRoleError(
         happened, advice, code=answer.code, said=answer.said, statement=statement(identity, request)
     )
@@ -154,10 +165,11 @@ def _wrong_secret(answer: _Answer, asked: Asked) -> tuple[str, str]:
 
 
 def _expired(answer: _Answer, asked: Asked) -> tuple[str, str]:
-    return (
-        f"The credentials to ask STS with, of {asked.origin}, have expired.",
-        f"Renew them (`{asked.login()}` for an SSO profile; new variables where they stand in the environment), then run the cell again.",
-    )
+    happened = f"The credentials of {asked.origin}, with which STS was asked, have expired."
+    if asked.origin == "the environment":
+        variables = "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
+        return happened, f"Set new {variables}, then run the cell again."
+    return happened, f"Renew them (`{asked.login()}` if it is an SSO profile), then run the cell again."
 
 
 def _unknown_key(answer: _Answer, asked: Asked) -> tuple[str, str]:
@@ -175,12 +187,12 @@ def _invalid(answer: _Answer, asked: Asked) -> tuple[str, str]:
             "A role that is assumed with another role's credentials lasts at most 3600 seconds: leave the duration out.",
         )
     if "DurationSeconds" in answer.message:
-        asked_for = asked.request.duration_seconds if asked.request else None
+        seconds = (asked.request.duration_seconds if asked.request else None) or DEFAULT_DURATION_SECONDS
         return (
             happened,
-            f"Ask for fewer than {asked_for} seconds, or have the MaxSessionDuration of {asked.role} raised (3600 unless set, at most 43200).",
+            f"Ask for fewer than {seconds} seconds, or have the MaxSessionDuration of {asked.role} raised (3600 unless set, at most 43200).",
         )
-    return happened, "Correct what it names."
+    return happened, "Correct what it names below."
 
 
 def _malformed_policy(answer: _Answer, _asked: Asked) -> tuple[str, str]:
@@ -213,8 +225,16 @@ def _no_role(answer: _Answer, asked: Asked) -> tuple[str, str]:
 
 def _throttled(answer: _Answer, asked: Asked) -> tuple[str, str]:
     return (
-        f"{asked.endpoint} is asked too often just now.",
+        f"{asked.endpoint} is getting too many requests just now.",
         "Wait a moment, then run the cell again.",
+    )
+
+
+def not_sts(asked: Asked) -> tuple[str, str]:
+    """Return the words for an answer that is none of STS's; it stays untold, for half of one may hold keys."""
+    return (
+        f"{asked.endpoint} gave an answer that is not STS's.",
+        "Check that setting: it may be another service, a login page of a proxy, or a broken connection.",
     )
 
 
@@ -234,10 +254,20 @@ def _not_implemented(answer: _Answer, asked: Asked) -> tuple[str, str]:
 
 def _other(answer: _Answer, asked: Asked) -> tuple[str, str]:
     status = f" with HTTP status {answer.status}" if answer.status else ""
-    return f"{asked.endpoint} refused{status}.", "Correct what it names."
+    return f"{asked.endpoint} refused{status}.", "Correct what it names below."
 
 
-_REFUSALS = frozenset({"AccessDenied", "AccessDeniedException", "403"})
+_REFUSALS = frozenset({"AccessDenied", "AccessDeniedException"})
+# What a server says that could not check a signature; whether for the clock, its Date header tells.
+_SIGNATURES = frozenset(
+    {
+        "SignatureDoesNotMatch",
+        "InvalidSignatureException",
+        "IncompleteSignature",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+    }
+)
 _ANSWERS: dict[str, Callable[[_Answer, Asked], tuple[str, str]]] = {
     **dict.fromkeys(("ExpiredToken", "ExpiredTokenException"), _expired),
     **dict.fromkeys(
@@ -289,3 +319,8 @@ def scrubbed(text: str, source: Source | None, most: int = 400) -> str:
         text = text.replace(secret, "…")
     text = " ".join(text.split()).rstrip(".")
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def without_password(url: str) -> str:
+    """Return an address without the user and the password that may stand in it."""
+    return re.sub(r"//[^@/]*@", "//", url)

@@ -102,7 +102,7 @@ class Kernel:
             role = self._ask(source, request, region, refresh)
         except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
             self._sources.pop(profile, None)
-            raise _explained(error, request, source, region, profile) from None
+            raise _explained(error, request, source, region, profile or self._profile_of_user()) from None
         if inject:
             uninterrupted(lambda: self._put_in_force(role))
         else:
@@ -182,6 +182,10 @@ class Kernel:
         self._sources[profile] = (state, source)
         return source
 
+    def _profile_of_user(self) -> str | None:
+        environ = self._environment.of_user()
+        return environ.get("AWS_DEFAULT_PROFILE", environ.get("AWS_PROFILE"))
+
     def _ask(
         self, source: Source, request: AssumeRoleRequest, region: str | None, refresh: bool
     ) -> AssumedRole:
@@ -192,7 +196,7 @@ class Kernel:
                 sources[:] = [sources[0].up_to_date()]
                 return sources[0].assume_role(request, region)
             except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
-                raise _explained(error, request, sources[0], region, None) from None
+                raise _explained(error, request, sources[0], region, sources[0].profile) from None
 
         def ended(when: datetime, error: Exception | None) -> Exception:
             from stsnb.advice import ended
@@ -208,7 +212,7 @@ class Kernel:
         # The role's session needs boto3, whose import takes as long as STS does to answer. STS's client is made
         # first: two threads that both compute would only share one interpreter.
         source.client(request.role_arn, region)
-        session = Beside(lambda: source.session_for(credentials, region))
+        session = Beside(lambda: source.session_for(credentials, self._environment.of_user, region))
         credentials.renew()
         return AssumedRole(request, credentials, session.result(), source.settings(region), self)
 

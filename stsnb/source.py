@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,11 +15,11 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, Credentials, EnvProvider
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-from botocore.hooks import BaseEventHooks
 
 from stsnb.arn import RoleArn
 from stsnb.request import AssumeRoleRequest
-from stsnb.response import AssumeRoleResponse
+from stsnb.response import AssumeRoleResponse, InvalidResponseError
+from stsnb.session import Session
 
 if TYPE_CHECKING:
     import boto3
@@ -97,6 +96,24 @@ def _no_secrets_logged() -> Iterator[None]:
         _asking.now = before
 
 
+class AddressError(ValueError):
+    """What is configured as STS's address is none; the message is botocore's, which quotes it."""
+
+
+class SourceError(Exception):
+    """The credentials to ask STS with cannot be had.
+
+    Parameters
+    ----------
+    cause : Exception
+        What botocore met when it fetched them.
+    """
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
 class _Given(CredentialProvider):
     """The one provider of a session whose credentials are known already."""
 
@@ -118,7 +135,7 @@ class Source:
 
     Parameters
     ----------
-    session : botocore.session.Session
+    session : Session
         A session of its own, whose profile is pinned.
     credentials : botocore.credentials.Credentials
         What the session was found to have.
@@ -130,7 +147,7 @@ class Source:
 
     def __init__(
         self,
-        session: botocore.session.Session,
+        session: Session,
         credentials: Credentials,
         environ: Mapping[str, str],
         resolve: Callable[[], Source],
@@ -173,13 +190,10 @@ class Source:
         """
         chosen = _Choice(default_session)
         explicit = profile or chosen.profile
-        if explicit is not None:
-            session = botocore.session.Session(profile=explicit)
-        else:
-            session = _pinned(environ.get("AWS_DEFAULT_PROFILE", environ.get("AWS_PROFILE")))
-        region = chosen.region or environ.get("AWS_DEFAULT_REGION")
-        if region:
-            session.set_config_variable("region", region)
+        named = environ.get("AWS_DEFAULT_PROFILE", environ.get("AWS_PROFILE"))
+        session = Session(lambda: environ, explicit or named, explicit=explicit is not None)
+        if profile is None and chosen.region:
+            session.set_config_variable("region", chosen.region)
         with _no_secrets_logged():
             credentials = chosen.credentials if profile is None else None
             credentials = credentials or _credentials_of(session, environ)
@@ -235,9 +249,11 @@ class Source:
         if region is None and role_arn.partition != "aws":
             region = next(iter(self.session.get_available_regions("sts", role_arn.partition)), None)
         if region not in self._clients:
-            self._clients[region] = self.session.create_client(
-                "sts", region_name=region, config=_CLIENT_CONFIG
-            )
+            try:
+                made = self.session.create_client("sts", region_name=region, config=_CLIENT_CONFIG)
+            except ValueError as error:
+                raise (AddressError(str(error)) if "Invalid endpoint" in str(error) else error) from None
+            self._clients[region] = made
         return self._clients[region]
 
     def assume_role(self, request: AssumeRoleRequest, region: str | None = None) -> AssumeRoleResponse:
@@ -262,11 +278,27 @@ class Source:
             What kept the question from being asked or answered.
         stsnb.response.InvalidResponseError
             An answer without credentials in it.
+        SourceError
+            The source's own credentials cannot be had.
         """
-        asked_at = datetime.now(timezone.utc)
+        client, asked_at = self.client(request.role_arn, region), datetime.now(timezone.utc)
         with _no_secrets_logged():
-            answer = self.client(request.role_arn, region).assume_role(**request.parameters())
+            self._fetch()
+            try:
+                answer = client.assume_role(**request.parameters())
+            except (BotoCoreError, ClientError):
+                raise
+            except (AttributeError, KeyError, TypeError, ValueError):
+                # botocore's parser, over an answer of something else; its message would quote the answer.
+                raise InvalidResponseError from None
         return AssumeRoleResponse.read(answer, request, asked_at)
+
+    def _fetch(self) -> None:
+        """Have the source's own credentials fetched or renewed, whose faults are not those of the role."""
+        try:
+            self.credentials.get_frozen_credentials()
+        except Exception as error:
+            raise SourceError(error) from error
 
     def identity(self, role_arn: RoleArn, region: str | None = None) -> str | None:
         """Ask STS who is asking, for an error's sake; a server may not tell (Ceph answers 405).
@@ -287,42 +319,24 @@ class Source:
             try:
                 with _no_secrets_logged():
                     self._identity = self.client(role_arn, region).get_caller_identity().get("Arn")
-            except (ClientError, BotoCoreError):
+            except Exception:  # noqa: BLE001 # it is asked for an error's sake, and must not become another
                 return None
         return self._identity
 
-    def endpoint_setting(self, region: str | None = None) -> str:
-        """Tell which setting STS's address comes from, in botocore's order of precedence.
-
-        Parameters
-        ----------
-        region : str, optional
-            A region that was asked for.
-
-        Returns
-        -------
-        str
-        """
-        if not self.session.get_config_variable("ignore_configured_endpoint_urls"):
-            for variable in ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"):
-                if os.environ.get(variable):
-                    return variable
-            scoped = self.session.get_scoped_config()
-            services = self.session.full_config.get("services", {}).get(scoped.get("services"), {})
-            if services.get("sts", {}).get("endpoint_url"):
-                return f"services of profile {self.profile}"
-            if scoped.get("endpoint_url"):
-                return f"endpoint_url of profile {self.profile}"
-        region = region or self.region
-        return f"region {region}" if region else "no region being set"
-
-    def session_for(self, credentials: Credentials, region: str | None = None) -> boto3.Session:
+    def session_for(
+        self,
+        credentials: Credentials,
+        environ: Callable[[], Mapping[str, str]],
+        region: str | None = None,
+    ) -> boto3.Session:
         """Return a session with other credentials and all that is configured for this source.
 
         Parameters
         ----------
         credentials : botocore.credentials.Credentials
             Those of a role.
+        environ : callable
+            Returns the environment without what stsnb put in, as it is then.
         region : str, optional
             None for the source's.
 
@@ -332,9 +346,8 @@ class Source:
         """
         import boto3
 
-        # The handlers of a new session are those of any other: to copy them takes 0.2 ms, to register them 5.
         handlers = copy.copy(self.session.get_component("event_emitter"))
-        session = _pinned(self.session.get_config_variable("profile"), handlers)
+        session = Session(environ, self.session.get_config_variable("profile"), handlers=handlers)
         # One loader for all: else each session reads each service's model anew, 200 ms and 11 MB for S3.
         loader = self.session.get_component("data_loader")
         session.register_component("data_loader", loader)
@@ -369,10 +382,8 @@ class Source:
             scoped = self.session.get_scoped_config()
             found["AWS_ENDPOINT_URL"] = scoped.get("endpoint_url")
             found["AWS_CA_BUNDLE"] = scoped.get("ca_bundle")
-            services = self.session.full_config.get("services", {}).get(scoped.get("services"), {})
-            for service, configured in services.items():
-                if isinstance(configured, dict):
-                    found[f"AWS_ENDPOINT_URL_{service.upper()}"] = configured.get("endpoint_url")
+            for service, url in self.session.services().items():
+                found[f"AWS_ENDPOINT_URL_{service.upper()}"] = url
         asked = {"AWS_DEFAULT_REGION", "AWS_REGION"} if region else set()
         return {
             name: value
@@ -381,9 +392,10 @@ class Source:
         }
 
     def secrets(self) -> list[str]:
-        """Return what must not show in a message that quotes a server's answer."""
-        frozen = self.credentials.get_frozen_credentials()
-        return [secret for secret in (frozen.secret_key, frozen.token) if secret]
+        """Return what must not show in a message that quotes a server's answer; asks nobody for it."""
+        held = vars(self.credentials)
+        names = ("secret_key", "token", "_secret_key", "_token")
+        return [held[name] for name in names if held.get(name)]
 
 
 class _Choice:
@@ -398,18 +410,6 @@ class _Choice:
         self.region: str | None = pinned.get("region")
         found_by_itself = getattr(credentials, "method", None) in _METHODS_OF_THE_CHAIN
         self.credentials: Credentials | None = None if found_by_itself else credentials
-
-
-def _pinned(profile: str | None, handlers: BaseEventHooks | None = None) -> botocore.session.Session:
-    """Return a session that never looks for its profile in the environment, where it may change.
-
-    Unlike a profile that is given outright, it leaves the environment's keys their place in the chain.
-    """
-    return botocore.session.Session(
-        session_vars={"profile": (None, None, profile, None)},
-        event_hooks=handlers,
-        include_builtin_handlers=handlers is None,
-    )
 
 
 def fingerprint(environ: Mapping[str, str]) -> tuple[object, ...]:

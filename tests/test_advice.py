@@ -87,15 +87,19 @@ class Secrets(logging.Handler):
 
 
 @pytest.fixture(autouse=True)
-def nothing_secret_is_logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nothing_secret_is_logged() -> Iterator[None]:
     secrets = Secrets()
-    for name in ("botocore", "boto3", "urllib3", "stsnb"):
-        logger = logging.getLogger(name)
-        monkeypatch.setattr(logger, "handlers", [secrets])
-        monkeypatch.setattr(logger, "level", logging.DEBUG)
-        monkeypatch.setattr(logger, "propagate", False)  # thousands of records, which a failure would show
-        logger.manager._clear_cache()  # type: ignore[attr-defined] # which setLevel does for its own level
+    loggers = [logging.getLogger(name) for name in ("botocore", "boto3", "urllib3", "stsnb")]
+    before = [(logger.level, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(secrets)
+        logger.setLevel(logging.DEBUG)
+        logger.propagate = False  # hundreds of records, all of which a failure would show
     yield
+    for logger, (level, propagate) in zip(loggers, before, strict=True):
+        logger.removeHandler(secrets)
+        logger.setLevel(level)
+        logger.propagate = propagate
     assert secrets.told == []
 
 
@@ -245,8 +249,8 @@ DISABLED = (
 
 
 ANSWERS: list[tuple[str, int, str, dict[str, Any], list[str], list[str]]] = [
-    ("ExpiredToken", 403, "The security token included in the request is expired", {}, ["the environment", "have expired"], ["Renew", "run the cell again"]),
-    ("ExpiredTokenException", 400, "The token has expired", {}, ["have expired"], ["Renew"]),
+    ("ExpiredToken", 403, "The security token included in the request is expired", {}, ["the environment", "have expired"], ["Set new", "run the cell again"]),
+    ("ExpiredTokenException", 400, "The token has expired", {}, ["have expired"], ["Set new"]),
     ("InvalidClientTokenId", 403, "The security token included in the request is invalid.", {}, ["ENDPOINT", "does not know the access key of the environment"], ["check the keys and the region"]),
     ("InvalidAccessKeyId", 403, "", {}, ["does not know the access key"], ["belong to another partition or server"]),
     ("SignatureDoesNotMatch", 403, "The request signature we calculated does not match the signature you provided.", {}, ["the secret access key of the environment is not that of its access key id"], ["Copy both keys anew"]),
@@ -258,8 +262,8 @@ ANSWERS: list[tuple[str, int, str, dict[str, Any], list[str], list[str]]] = [
     ("PackedPolicyTooLarge", 400, "Packed size of session tags consumes 112% of allotted space.", {}, ["too large"], ["Shorten", "pass its ARN"]),
     ("RegionDisabledException", 403, DISABLED, {}, ["ENDPOINT", "not switched on for this account"], ["another region", "administrator"]),
     ("NoSuchEntity", 404, "Role not found", {}, [f"no role {ROLE}"], ["its name, its path and its account"]),
-    ("Throttling", 400, "Rate exceeded", {}, ["ENDPOINT", "too often"], ["Wait a moment"]),
-    ("SlowDown", 503, "", {}, ["ENDPOINT", "too often"], ["Wait a moment"]),
+    ("Throttling", 400, "Rate exceeded", {}, ["ENDPOINT", "too many requests"], ["Wait a moment"]),
+    ("SlowDown", 503, "", {}, ["ENDPOINT", "too many requests"], ["Wait a moment"]),
     ("InternalFailure", 500, "An internal error occurred", {}, ["ENDPOINT", "failed"], ["not your request", "run the cell again"]),
     ("ServiceUnavailable", 503, "", {}, ["ENDPOINT", "failed"], ["not your request", "run the cell again"]),
     ("MethodNotAllowed", 405, "", {}, ["ENDPOINT", "does not do AssumeRole"], ["no STS", "switched off"]),
@@ -403,7 +407,7 @@ def test_cephs_word_for_a_clock_that_is_off_is_understood(sts: ScriptedSTS) -> N
 
 @pytest.mark.parametrize(
     ("code", "message", "happened"),
-    [("ValidationError", OVER_MAXIMUM, "invalid"), ("Throttling", "", "too often")],
+    [("ValidationError", OVER_MAXIMUM, "invalid"), ("Throttling", "", "too many requests")],
 )
 def test_a_clock_that_is_off_is_not_blamed_for_what_sts_has_read_and_refused(
     code: str, message: str, happened: str, sts: ScriptedSTS
@@ -436,7 +440,7 @@ def test_a_bare_error_of_ceph_is_read(sts: ScriptedSTS) -> None:
         ("SignatureDoesNotMatch", 403, "the secret access key of the environment is not that of"),
         ("NoSuchEntity", 404, "There is no role"),
         ("InternalError", 500, "failed"),
-        ("SlowDown", 503, "too often"),
+        ("SlowDown", 503, "too many requests"),
     ],
 )
 def test_a_bare_error_is_explained_like_any_other(
@@ -649,7 +653,7 @@ def test_https_to_a_server_that_speaks_http(sts: ScriptedSTS, monkeypatch: pytes
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
     error = why()
     assert error.happened.startswith(f"STS at {url} (from AWS_ENDPOINT_URL_STS)")
-    assert "SSL" in error.happened
+    assert "does not speak https" in error.happened
     assert "(_ssl.c" not in str(error)
 
 
@@ -759,7 +763,7 @@ def test_without_any_region_the_partition_tells_where_to_ask(
 ) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    assert "https://sts.amazonaws.com (from no region being set) " in why().happened
+    assert "https://sts.amazonaws.com (from the default, since no region is set) " in why().happened
     assert ".amazonaws.com.cn (from " in why(ROLE.replace("arn:aws:", "arn:aws-cn:")).happened
 
 
@@ -925,7 +929,7 @@ def test_an_sso_profile_without_a_login_names_the_command(
         error = why()
     else:
         error = why(profile="work")
-    assert "SSO login of profile work" in error.happened
+    assert "Profile work has no SSO login" in error.happened
     assert "`aws sso login --profile work`" in error.advice
     assert sts.requests == []
 
@@ -942,7 +946,7 @@ def test_an_sso_login_that_has_ended_names_the_command(
     token = {"accessToken": SECRET_MARK, "expiresAt": "2020-01-01T00:00:00Z"}
     (sso_cache / f"{sha1(cached_under.encode()).hexdigest()}.json").write_text(json.dumps(token))
     error = why(profile="work")
-    assert error.happened == "The SSO login of profile work has ended."
+    assert error.happened == "Profile work has no SSO login that is still good."
     assert "`aws sso login --profile work`" in error.advice
 
 
@@ -1006,7 +1010,7 @@ def test_a_credential_process_that_tells_expired_credentials(sts: ScriptedSTS, c
     (config / "config").write_text(process(expired))
     error = why(profile="work")
     assert "expired" in str(error)
-    assert "profile work" in str(error)
+    assert "Profile work" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -1045,7 +1049,7 @@ def test_a_profile_whose_own_role_is_refused_is_told_apart_from_the_role_that_wa
     )
     error = why(profile="work")
     assert {asked["RoleArn"] for asked in sts.requests if asked["Action"] == "AssumeRole"} == {hop}
-    assert "profile work" in str(error)
+    assert "Profile work" in str(error)
     assert "role-for-s3-fileserver does not let you in" not in str(error), "it was not even asked"
 
 

@@ -257,7 +257,7 @@ def garbage(sts: ScriptedSTS) -> None:
     ("break_it", "told"),
     [
         (lambda sts: sts.fails("ServiceUnavailable", status=503), "failed"),
-        (lambda sts: sts.fails("Throttling", "Rate exceeded"), "asked too often"),
+        (lambda sts: sts.fails("Throttling", "Rate exceeded"), "too many requests"),
         (lambda sts: sts.fails("AccessDenied", "not authorized", 403), "does not let you in"),
         (lambda sts: sts.fails("ExpiredToken", "expired", 403), "have expired"),
         (garbage, "not STS's"),
