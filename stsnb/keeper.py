@@ -8,7 +8,7 @@ import time
 import weakref
 from collections.abc import Callable
 
-from stsnb.role import RoleCredentials
+from stsnb.credentials import RoleCredentials
 
 #: The longest that the thread sleeps, in seconds. Its sleep goes by a clock that stands still while a laptop
 #: does; what it finds when it looks goes by the wall clock, so that after a night the first look renews.

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 from stsnb import libraries
+from stsnb.chain import fingerprint
+from stsnb.credentials import RoleCredentials
 from stsnb.environment import Environment, credential_variables
 from stsnb.keeper import Keeper
 from stsnb.request import AssumeRoleRequest
 from stsnb.response import AssumeRoleResponse
-from stsnb.role import AssumedRole, RoleCredentials
-from stsnb.source import Source, fingerprint
+from stsnb.role import AssumedRole
+from stsnb.source import Source
 from stsnb.threads import Beside, uninterrupted
 
 

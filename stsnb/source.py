@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import copy
-import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
 from botocore.config import Config
-from botocore.credentials import CredentialProvider, CredentialResolver, Credentials, EnvProvider
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.credentials import Credentials
+from botocore.exceptions import BotoCoreError, ClientError
 
 from stsnb.arn import RoleArn
+from stsnb.chain import Choice, credentials_of, files, give
+from stsnb.quiet import no_secrets_logged
 from stsnb.request import AssumeRoleRequest
 from stsnb.response import AssumeRoleResponse, InvalidResponseError
 from stsnb.session import Session
@@ -24,76 +21,8 @@ from stsnb.session import Session
 if TYPE_CHECKING:
     import boto3
 
-#: What botocore's chain reads of the environment to find who asks; when one changes, another may be asking.
-VARIABLES = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_SECURITY_TOKEN",
-    "AWS_CREDENTIAL_EXPIRATION",
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_CONFIG_FILE",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "AWS_ROLE_ARN",
-    "AWS_ROLE_SESSION_NAME",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-    "AWS_DEFAULT_REGION",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_STS",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    "AWS_CA_BUNDLE",
-)
-#: The two files of the chain, with the variables that move them and where they are otherwise.
-_FILES = (("AWS_CONFIG_FILE", "~/.aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
-# The names that botocore's own providers give to what they find. Credentials of a default session with any
-# other name were put there by the user.
-_METHODS_OF_THE_CHAIN = frozenset(
-    {
-        "env",
-        "assume-role",
-        "assume-role-with-web-identity",
-        "sso",
-        "login",
-        "shared-credentials-file",
-        "config-file",
-        "custom-process",
-        "ec2-credentials-file",
-        "boto-config",
-        "container-role",
-        "iam-role",
-    }
-)
 # Nobody waits a minute per attempt (botocore's default) in front of a notebook for an STS that is not there.
 _CLIENT_CONFIG = Config(connect_timeout=10, read_timeout=30)
-
-_asking = threading.local()
-
-
-class _NoSecrets(logging.Filter):
-    """Keeps what this thread asks of STS out of botocore's DEBUG records: their bodies carry the secrets."""
-
-    def filter(self, _record: logging.LogRecord) -> bool:
-        return not getattr(_asking, "now", False)
-
-
-# These three log headers (with the caller's session token) and bodies (with the role's credentials).
-for _name in ("botocore.endpoint", "botocore.auth", "botocore.parsers"):
-    logging.getLogger(_name).addFilter(_NoSecrets())
-
-
-@contextmanager
-def _no_secrets_logged() -> Iterator[None]:
-    before = getattr(_asking, "now", False)
-    _asking.now = True
-    try:
-        yield
-    finally:
-        _asking.now = before
 
 
 class AddressError(ValueError):
@@ -112,19 +41,6 @@ class SourceError(Exception):
     def __init__(self, cause: Exception) -> None:
         super().__init__(str(cause))
         self.cause = cause
-
-
-class _Given(CredentialProvider):
-    """The one provider of a session whose credentials are known already."""
-
-    METHOD = CANONICAL_NAME = "stsnb"
-
-    def __init__(self, credentials: Credentials) -> None:
-        super().__init__()
-        self._credentials = credentials
-
-    def load(self) -> Credentials:
-        return self._credentials
 
 
 class Source:
@@ -156,7 +72,7 @@ class Source:
         self.credentials = credentials
         self._environ = environ
         self._resolve = resolve
-        self._files = _files(environ)
+        self._files = files(environ)
         self._clients: dict[str | None, Any] = {}
         self._identity: str | None = None
 
@@ -188,16 +104,16 @@ class Source:
         botocore.exceptions.BotoCoreError
             As botocore's chain raises it; NoCredentialsError if it finds nothing.
         """
-        chosen = _Choice(default_session)
+        chosen = Choice(default_session)
         explicit = profile or chosen.profile
         named = environ.get("AWS_DEFAULT_PROFILE", environ.get("AWS_PROFILE"))
         session = Session(lambda: environ, explicit or named, explicit=explicit is not None)
         if profile is None and chosen.region:
             session.set_config_variable("region", chosen.region)
-        with _no_secrets_logged():
+        with no_secrets_logged():
             credentials = chosen.credentials if profile is None else None
-            credentials = credentials or _credentials_of(session, environ)
-        _give(session, credentials)
+            credentials = credentials or credentials_of(session, environ)
+        give(session, credentials)
         return cls(session, credentials, environ, lambda: cls.resolve(environ, profile, default_session))
 
     def up_to_date(self) -> Source:
@@ -206,7 +122,7 @@ class Source:
         A company's login tools write short-lived keys into ~/.aws/credentials, again and again; botocore reads
         them once.
         """
-        return self if _files(self._environ) == self._files else self._resolve()
+        return self if files(self._environ) == self._files else self._resolve()
 
     @property
     def profile(self) -> str:
@@ -282,7 +198,7 @@ class Source:
             The source's own credentials cannot be had.
         """
         client, asked_at = self.client(request.role_arn, region), datetime.now(timezone.utc)
-        with _no_secrets_logged():
+        with no_secrets_logged():
             self._fetch()
             try:
                 answer = client.assume_role(**request.parameters())
@@ -317,7 +233,7 @@ class Source:
         """
         if self._identity is None:
             try:
-                with _no_secrets_logged():
+                with no_secrets_logged():
                     self._identity = self.client(role_arn, region).get_caller_identity().get("Arn")
             except Exception:  # noqa: BLE001 # it is asked for an error's sake, and must not become another
                 return None
@@ -355,7 +271,7 @@ class Source:
             session.set_config_variable("region", region or self.region)
         if (config := self.session.get_default_client_config()) is not None:
             session.set_default_client_config(config)
-        _give(session, credentials)
+        give(session, credentials)
         made = boto3.Session(botocore_session=session)
         # Each boto3.Session adds boto3's folder to the loader, which is shared here.
         loader.search_paths[:] = dict.fromkeys(loader.search_paths)
@@ -396,64 +312,3 @@ class Source:
         held = vars(self.credentials)
         names = ("secret_key", "token", "_secret_key", "_token")
         return [held[name] for name in names if held.get(name)]
-
-
-class _Choice:
-    """What a user gave to boto3's default session, as opposed to what it found by itself."""
-
-    def __init__(self, default_session: boto3.Session | None) -> None:
-        # boto3 has no public way to the botocore session below it, nor botocore to credentials that were set.
-        session: Any = getattr(default_session, "_session", None)
-        pinned = session.instance_variables() if session is not None else {}
-        credentials = getattr(session, "_credentials", None)
-        self.profile: str | None = pinned.get("profile")
-        self.region: str | None = pinned.get("region")
-        found_by_itself = getattr(credentials, "method", None) in _METHODS_OF_THE_CHAIN
-        self.credentials: Credentials | None = None if found_by_itself else credentials
-
-
-def fingerprint(environ: Mapping[str, str]) -> tuple[object, ...]:
-    """Return what tells whether somebody else may be asking now: the variables, and the state of the files.
-
-    Parameters
-    ----------
-    environ : mapping
-        The environment without what stsnb put in.
-
-    Returns
-    -------
-    tuple
-        To compare with an earlier one; holds secrets and is never shown.
-    """
-    return (*(environ.get(name) for name in VARIABLES), *_files(environ))
-
-
-def _files(environ: Mapping[str, str]) -> tuple[int | None, ...]:
-    return tuple(_modified(environ.get(variable, path)) for variable, path in _FILES)
-
-
-def _modified(path: str) -> int | None:
-    try:
-        return Path(path).expanduser().stat().st_mtime_ns
-    except (OSError, RuntimeError):  # not there, or no home to look in
-        return None
-
-
-def _credentials_of(session: botocore.session.Session, environ: Mapping[str, str]) -> Credentials:
-    """Return what the chain finds when it reads `environ`, which may differ from os.environ by a role."""
-    resolver = session.get_component("credential_provider")
-    for provider in resolver.providers:
-        # A profile's credential_source reads the environment through a provider of its own.
-        sourcer = getattr(provider, "_credential_sourcer", None)
-        for reader in (provider, *getattr(sourcer, "_providers", ())):
-            if isinstance(reader, EnvProvider):
-                reader.environ = environ
-    credentials: Credentials | None = session.get_credentials()
-    if credentials is None:
-        raise NoCredentialsError
-    return credentials
-
-
-def _give(session: botocore.session.Session, credentials: Credentials) -> None:
-    session.register_component("credential_provider", CredentialResolver([_Given(credentials)]))
-    vars(session)["_credentials"] = None  # what the session may have found before

@@ -17,16 +17,16 @@ import boto3
 import pytest
 
 import stsnb
-from stsnb import role
+from stsnb import credentials as rules
+from stsnb.credentials import RoleCredentials
 from stsnb.kernel import kernel
 from stsnb.response import AssumeRoleResponse
-from stsnb.role import RoleCredentials
 from tests.sandbox import wait_until
 from tests.sts import ROLE, SECRET_MARK, ScriptedSTS
 
 
 class Clock:
-    """Stands in for the time module in `stsnb.role`: time passes when a test says so."""
+    """Stands in for the time module in `stsnb.credentials`: time passes when a test says so."""
 
     def __init__(self) -> None:
         self.now = 1_900_000_000.0
@@ -46,7 +46,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(role, "time", clock)
+    monkeypatch.setattr(rules, "time", clock)
     return clock
 
 
@@ -142,7 +142,7 @@ def test_after_the_end_a_call_says_so_and_why_without_asking_each_time(clock: Cl
             held.get_frozen_credentials()
     assert sts.calls == 2
     sts.fault = None
-    clock.passes(role.RETRY_AFTER_END_SECONDS)
+    clock.passes(rules.RETRY_AFTER_END_SECONDS)
     assert held.get_frozen_credentials().access_key == "ASIA3"
 
 
@@ -219,8 +219,8 @@ def test_who_signs_across_an_expiry_in_500_threads_makes_one_call(clock: Clock) 
 def short(sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedSTS]:
     """An STS whose sessions last 3 seconds, whatever is asked for; a renewal is due after 2."""
     sts.seconds = 3
-    monkeypatch.setattr(role, "RETRY_AFTER_SECONDS", 0.05)
-    monkeypatch.setattr(role, "RETRY_AT_MOST_SECONDS", 0.2)
+    monkeypatch.setattr(rules, "RETRY_AFTER_SECONDS", 0.05)
+    monkeypatch.setattr(rules, "RETRY_AT_MOST_SECONDS", 0.2)
     yield sts
     kernel.reset()
     wait_until("the keeper has ended", lambda: not kernel._keeper.running)

@@ -171,8 +171,9 @@ class Renewals:
         self.left = self.least_left = role.remaining.total_seconds()
 
     def look(self) -> None:
-        self.left = self._role.remaining.total_seconds()
-        self.least_left = min(self.least_left, self.left)
+        if stsnb.current_role() is self._role:  # one that was dropped is not renewed
+            self.left = self._role.remaining.total_seconds()
+            self.least_left = min(self.least_left, self.left)
         if self._role.expiration != self._seen:
             self._seen = self._role.expiration
             self.count += 1

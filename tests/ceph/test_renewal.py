@@ -11,7 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 import stsnb
-from stsnb import limits, role
+from stsnb import credentials as rules
+from stsnb import limits
 from stsnb.kernel import kernel
 from tests.ceph.gateway import CephGateway
 from tests.ceph.world import ALLOWED, BODY, KEY, ROLE_ARN
@@ -28,7 +29,7 @@ def short(ceph: CephGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (tmp_path / "config").write_text("[default]\nparameter_validation = false\nmax_attempts = 1\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setattr(limits, "MIN_DURATION_SECONDS", 1)
-    monkeypatch.setattr(role, "RETRY_AFTER_SECONDS", 0.1)
+    monkeypatch.setattr(rules, "RETRY_AFTER_SECONDS", 0.1)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     kernel.reset()
     return ceph
