@@ -71,15 +71,14 @@ class Session(botocore.session.Session):
         """Make a client as botocore does, with the region, the address and the CA bundle found here."""
         names = ("region_name", "api_version", "use_ssl", "verify", "endpoint_url")
         kwargs.update(zip(names, args, strict=False))
-        if kwargs.get("region_name") is None:
+        given = kwargs.get("config") or self.get_default_client_config()
+        if kwargs.get("region_name") is None and not (given and given.region_name):
             kwargs["region_name"] = self.get_config_variable("region")
         if kwargs.get("verify") is None:
             kwargs["verify"] = self.get_config_variable("ca_bundle")
-        given = kwargs.get("config")
         if kwargs.get("endpoint_url") is None and not (given and given.ignore_configured_endpoint_urls):
             kwargs["endpoint_url"] = self.endpoint(service_name)
-        config = given or self.get_default_client_config() or Config()
-        kwargs["config"] = config.merge(_HERE)
+        kwargs["config"] = (given or Config()).merge(_HERE)
         return super().create_client(service_name, **kwargs)
 
     def endpoint(self, service_name: str) -> str | None:

@@ -161,9 +161,7 @@ class Source:
         -------
         botocore.client.BaseClient
         """
-        region = region or self.region
-        if region is None and role_arn.partition != "aws":
-            region = next(iter(self.session.get_available_regions("sts", role_arn.partition)), None)
+        region = region or self.region or self._region_of_last_resort(role_arn)
         if region not in self._clients:
             try:
                 made = self.session.create_client("sts", region_name=region, config=_CLIENT_CONFIG)
@@ -171,6 +169,13 @@ class Source:
                 raise (AddressError(str(error)) if "Invalid endpoint" in str(error) else error) from None
             self._clients[region] = made
         return self._clients[region]
+
+    def _region_of_last_resort(self, role_arn: RoleArn) -> str | None:
+        if self.session.endpoint("sts") is not None:
+            return "us-east-1"  # the address is known; a signature needs a region all the same
+        if role_arn.partition == "aws":
+            return None  # botocore asks the global STS
+        return next(iter(self.session.get_available_regions("sts", role_arn.partition)), None)
 
     def assume_role(self, request: AssumeRoleRequest, region: str | None = None) -> AssumeRoleResponse:
         """Ask STS for the role: one call, with the retries that the user's settings name.
