@@ -71,7 +71,7 @@ class Session(botocore.session.Session):
         """Make a client as botocore does, with the region, the address and the CA bundle found here."""
         names = ("region_name", "api_version", "use_ssl", "verify", "endpoint_url")
         kwargs.update(zip(names, args, strict=False))
-        given = kwargs.get("config") or self.get_default_client_config()
+        given: Any = kwargs.get("config") or self.get_default_client_config()
         if kwargs.get("region_name") is None and not (given and given.region_name):
             kwargs["region_name"] = self.get_config_variable("region")
         if kwargs.get("verify") is None:
