@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,4 +56,15 @@ class AssumeRoleError(UsageError):
     def _render_traceback_(self) -> list[str]:
         # IPython's protocol for exceptions that show themselves. A subclass of UsageError would get a full
         # traceback otherwise, and one printed to stderr would not stop papermill, which looks for an error.
-        return [f"\x1b[31m{type(self).__name__}\x1b[0m: {self}"]
+        sentences, *rest = str(self).removeprefix(self.happened).lstrip(" ").split("\n")
+        lines = _wrapped(f"{type(self).__name__}: {self.happened}") + _wrapped(sentences)
+        lines[0] = lines[0].replace(type(self).__name__, f"\x1b[31m{type(self).__name__}\x1b[0m", 1)
+        return ["\n".join(lines + [line for paragraph in rest for line in _wrapped(paragraph)])]
+
+
+def _wrapped(paragraph: str) -> list[str]:
+    # JupyterLab breaks an error's long lines in the middle of words.
+    indent = " " * (len(paragraph) - len(paragraph.lstrip(" ")) + 2 * paragraph.startswith("- "))
+    return textwrap.wrap(
+        paragraph, 90, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
