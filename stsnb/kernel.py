@@ -196,7 +196,7 @@ class Kernel:
         def ask() -> AssumeRoleResponse:
             try:
                 sources[:] = [sources[0].up_to_date()]
-                return sources[0].assume_role(request, region)
+                return sources[0].assume_role(request, region, meanwhile.pop() if meanwhile else None)
             except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
                 raise _explained(error, request, sources[0], region, sources[0].profile) from None
 
@@ -211,10 +211,10 @@ class Kernel:
             ended,
             renewable=refresh and request.renewable,
         )
-        # The role's session needs boto3, whose import takes as long as STS does to answer. STS's client is made
-        # first: two threads that both compute would only share one interpreter.
-        source.client(request.role_arn, region)
+        # The role's session needs boto3, whose import takes as long as STS does to answer: it begins when the
+        # question has left, since two threads that both compute would only share one interpreter.
         session = Beside(lambda: source.session_for(credentials, self._environment.of_user, region))
+        meanwhile = [session.start]
         credentials.renew()
         return AssumedRole(request, credentials, session.result(), source.settings(region), self)
 

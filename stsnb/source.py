@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -177,7 +178,12 @@ class Source:
             return None  # botocore asks the global STS
         return next(iter(self.session.get_available_regions("sts", role_arn.partition)), None)
 
-    def assume_role(self, request: AssumeRoleRequest, region: str | None = None) -> AssumeRoleResponse:
+    def assume_role(
+        self,
+        request: AssumeRoleRequest,
+        region: str | None = None,
+        meanwhile: Callable[[], object] | None = None,
+    ) -> AssumeRoleResponse:
         """Ask STS for the role: one call, with the retries that the user's settings name.
 
         Parameters
@@ -186,6 +192,8 @@ class Source:
             What to ask.
         region : str, optional
             The region of STS; None for the source's.
+        meanwhile : callable, optional
+            Called when the question is about to leave: there is time now until the answer comes.
 
         Returns
         -------
@@ -206,7 +214,8 @@ class Source:
         with no_secrets_logged():
             self._fetch()
             try:
-                answer = client.assume_role(**request.parameters())
+                with _at_sending(client, meanwhile):
+                    answer = client.assume_role(**request.parameters())
             except (BotoCoreError, ClientError):
                 raise
             except (AttributeError, KeyError, TypeError, ValueError):
@@ -317,3 +326,19 @@ class Source:
         held = vars(self.credentials)
         names = ("secret_key", "token", "_secret_key", "_token")
         return [held[name] for name in names if held.get(name)]
+
+
+@contextmanager
+def _at_sending(client: Any, call: Callable[[], object] | None) -> Iterator[None]:
+    if call is None:
+        yield
+        return
+
+    def handle(**_: object) -> None:
+        call()
+
+    client.meta.events.register("before-send.sts.AssumeRole", handle)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister("before-send.sts.AssumeRole", handle)

@@ -15,7 +15,7 @@ class Beside(Generic[T]):
     Parameters
     ----------
     function : callable
-        What to run; it starts at once.
+        What to run, once `start` is called.
     """
 
     def __init__(self, function: Callable[[], T]) -> None:
@@ -23,10 +23,14 @@ class Beside(Generic[T]):
         self._thread = threading.Thread(
             target=self._outcome.of, args=(function,), name="stsnb-beside", daemon=True
         )
-        self._thread.start()
+
+    def start(self) -> None:
+        """Begin, if it has not begun."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def result(self) -> T:
-        """Wait for the function's end and return what it returned.
+        """Wait for the function's end, having begun it if need be, and return what it returned.
 
         Returns
         -------
@@ -37,6 +41,7 @@ class Beside(Generic[T]):
         BaseException
             What the function raised.
         """
+        self.start()
         self._thread.join()
         return self._outcome.get()
 
