@@ -15,6 +15,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from werkzeug import Response
 
 import stsnb
 from stsnb import credentials as rules
@@ -249,6 +250,41 @@ def test_one_thread_keeps_all_roles(short: ScriptedSTS) -> None:
     assert [thread.name for thread in threading.enumerate()].count("stsnb-keeper") == 1
 
 
+def test_a_slow_sts_keeps_nobody_waiting_while_the_keys_are_good(short: ScriptedSTS) -> None:
+    short.seconds = 60
+    held = stsnb.assume_role(ROLE)
+    first, asked, answer = token(), threading.Event(), threading.Event()
+
+    def slowly(request: dict[str, str]) -> Response:
+        asked.set()
+        assert answer.wait(30)
+        return short.credentials(request)
+
+    short.respond = slowly
+    now_due(held)
+    assert asked.wait(30)
+    seen: list[str | None] = []
+    threads = [
+        threading.Thread(target=lambda: seen.append(held.credentials.get_frozen_credentials().token))
+        for _ in range(500)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert seen == [first] * 500
+    answer.set()
+    wait_until("it is renewed", lambda: token() != first)
+    assert short.calls == 2
+
+
+def now_due(held: stsnb.AssumedRole) -> None:
+    """Let the keeper look as if two thirds of the session had passed."""
+    kernel._keeper.unwatch(held.credentials)
+    held.credentials._renew_at = held.credentials._renew_at_monotonic = 0.0
+    kernel._keeper.watch(held.credentials)
+
+
 def garbage(sts: ScriptedSTS) -> None:
     sts.answers(f"<html>{SECRET_MARK}")
 
@@ -272,9 +308,7 @@ def test_a_failing_renewal_is_seen_costs_nothing_and_mends_itself(
     held = stsnb.assume_role(ROLE)
     first = token()
     break_it(short)
-    kernel._keeper.unwatch(held.credentials)
-    held.credentials._renew_at = held.credentials._renew_at_monotonic = 0.0  # as when two thirds have passed
-    kernel._keeper.watch(held.credentials)
+    now_due(held)
     wait_until("the failure is seen", lambda: held.renewal_error is not None)
     assert told in str(held.renewal_error)
     assert "renewal fails: " in str(held)

@@ -154,6 +154,10 @@ class CephGateway:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    def access_log(self, *, short: bool = False) -> Path:
+        """Return the file in which a gateway notes each request that reached it."""
+        return self._gateways["short" if short else "gateway"].log
+
     def kill_gateway(self, *, short: bool = False) -> None:
         """Kill a gateway (SIGKILL): from now on connections to its port are refused."""
         self._gateways.pop("short" if short else "gateway").kill()

@@ -263,7 +263,7 @@ def main() -> int:
         if short:
             limits.MIN_DURATION_SECONDS = 1
             Path(os.environ["AWS_CONFIG_FILE"]).write_text("[default]\nparameter_validation = false\n")
-        log = gateway._gateways["short" if short else "gateway"].log
+        log = gateway.access_log(short=short)
         return soak(log, asked.minutes, asked.seconds_per_session)
 
 

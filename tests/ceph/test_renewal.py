@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import boto3
 import pytest
+import s3fs
 from botocore.exceptions import ClientError
 
 import stsnb
 from stsnb import credentials as rules
 from stsnb import limits
 from stsnb.kernel import kernel
+from stsnb.response import AssumeRoleResponse
 from tests.ceph.gateway import CephGateway
 from tests.ceph.world import ALLOWED, BODY, KEY, ROLE_ARN
 from tests.sandbox import wait_until
@@ -105,3 +108,47 @@ def test_a_gateway_that_was_away_is_found_again_without_a_hand(short: CephGatewa
     wait_until("the role is renewed", lambda: held.renewal_error is None and held.remaining, seconds=60)
     read(client)
     assert "renewal fails" not in str(held)
+
+
+def test_500_threads_and_s3fs_beside_them_make_one_call_a_renewal(short: CephGateway) -> None:
+    held = stsnb.assume_role(ROLE_ARN, duration_seconds=SECONDS)
+    files = s3fs.S3FileSystem(anon=False, skip_instance_cache=True, use_listings_cache=False)
+    calls, over, faults = Calls(held), threading.Event(), []
+
+    def sign() -> None:
+        try:
+            while not over.wait(0.05):
+                held.credentials.get_frozen_credentials()
+        except Exception as error:  # noqa: BLE001 # counted
+            faults.append(error)
+
+    threads = [threading.Thread(target=sign) for _ in range(500)]
+    for thread in threads:
+        thread.start()
+    try:
+        renewals(held, 3, lambda: files.info(f"{ALLOWED}/{KEY}"))
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(60)
+    assert faults == []
+    wait_until("each call has renewed", lambda: calls.made == calls.renewed)
+    assert calls.renewed <= 4
+
+
+class Calls:
+    """Counts what STS is asked for a role, and how often that renewed it."""
+
+    def __init__(self, held: stsnb.AssumedRole) -> None:
+        self.made = self.renewed = 0
+        ask, renewed = held.credentials._ask, held.credentials._on_renewed
+
+        def count_call() -> AssumeRoleResponse:
+            self.made += 1
+            return ask()
+
+        def count_renewal(response: AssumeRoleResponse) -> None:
+            self.renewed += 1
+            renewed(response)
+
+        held.credentials._ask, held.credentials._on_renewed = count_call, count_renewal
