@@ -7,6 +7,7 @@ import http.client
 import os
 import secrets
 import uuid
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
