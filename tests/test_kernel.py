@@ -13,14 +13,17 @@ from types import FrameType
 from typing import Any
 
 import boto3
+import pandas as pd
 import pytest
 from botocore.exceptions import ClientError
 
 import stsnb
 from stsnb.demo import (
     ARCHIVE_BUCKET,
+    ARCHIVE_KEY,
     ARCHIVE_ROLE_ARN,
     BUCKET,
+    CSV_KEY,
     PAYROLL_ROLE_ARN,
     ROLE_ARN,
     USER_ARN,
@@ -107,6 +110,27 @@ def test_a_client_keeps_the_role_that_it_was_made_under(aws: EmbeddedAWS) -> Non
     assert old.list_objects_v2(Bucket=BUCKET)["KeyCount"] > 0
     stsnb.drop_role()
     assert old.list_objects_v2(Bucket=BUCKET)["KeyCount"] > 0
+
+
+def test_what_pandas_reads_follows_the_role_in_force(aws: EmbeddedAWS) -> None:
+    """s3fs keeps its instances, and with them the identity that they saw first."""
+
+    def read(url: str) -> int:
+        try:
+            return len(pd.read_parquet(url) if url.endswith(".parquet") else pd.read_csv(url))
+        except PermissionError:
+            return 0
+
+    deliveries, archive = f"s3://{BUCKET}/{CSV_KEY}", f"s3://{ARCHIVE_BUCKET}/{ARCHIVE_KEY}"
+    assert read(deliveries) == 0
+    stsnb.assume_role(ROLE_ARN)
+    assert read(deliveries) > 100
+    with stsnb.assume_role(ARCHIVE_ROLE_ARN):
+        assert read(archive) > 100
+        assert read(deliveries) == 0
+    assert (read(deliveries) > 100, read(archive)) == (True, 0)
+    stsnb.drop_role()
+    assert read(deliveries) == 0
 
 
 def test_a_role_that_is_not_injected_leaves_the_process_alone(aws: EmbeddedAWS) -> None:

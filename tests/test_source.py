@@ -12,6 +12,7 @@ from botocore.config import Config
 from werkzeug import Request, Response
 
 import stsnb
+from stsnb.kernel import kernel
 from tests.sts import ROLE, SECRET_MARK, ScriptedSTS
 
 PROFILE = """
@@ -80,6 +81,23 @@ def test_the_profile_goes_and_what_it_configures_stays(work: str, sts: ScriptedS
     assert role.client("dynamodb").meta.endpoint_url == f"{sts.endpoint_url}/all"
     stsnb.drop_role()
     assert os.environ == before
+
+
+def test_a_source_without_an_address_is_not_led_to_that_of_the_role_in_force(
+    work: str, sts: ScriptedSTS, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stsnb.arn import RoleArn
+
+    monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
+    with (config / "config").open("a") as file:
+        file.write("[profile amazon]\nregion = eu-central-1\n")
+    with (config / "credentials").open("a") as file:
+        file.write("[amazon]\naws_access_key_id = AKIAAMAZON0000000000\naws_secret_access_key = x\n")
+    sts.server.expect_request("/all", method="POST").respond_with_handler(sts._handle)
+    stsnb.assume_role(ROLE)
+    assert os.environ["AWS_ENDPOINT_URL"] == f"{sts.endpoint_url}/all"
+    client = kernel._source("amazon").client(RoleArn.parse(ROLE))
+    assert client.meta.endpoint_url == "https://sts.eu-central-1.amazonaws.com"
 
 
 def test_what_the_user_sets_under_a_role_counts_for_new_clients(
