@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from datetime import datetime
@@ -17,6 +18,11 @@ from stsnb.response import AssumeRoleResponse
 from stsnb.role import AssumedRole
 from stsnb.source import Source
 from stsnb.threads import Beside, uninterrupted
+
+
+#: How long a role whose place another took is held for ``with stsnb.assume_role(…)``, which puts it back at its
+#: end. After that it is put back if somebody else holds it; otherwise nobody wants it renewed any more.
+REPLACED_HELD_SECONDS = 20.0
 
 
 class Scope:
@@ -35,6 +41,7 @@ class Scope:
         self.opened_for = opened_for
         #: Gives the role whose place `role` took, to which the scope returns if `role` gets one of its own.
         self.replaced: Callable[[], AssumedRole | None] = _nobody
+        self.replaced_at = 0.0
 
 
 def _nobody() -> None:
@@ -226,11 +233,12 @@ class Kernel:
                 self._environment.renew(credential_variables(response))
 
     def _let_go(self) -> None:
-        """Keep alive no role for the sake of a ``with`` that would have come at once."""
+        """Keep alive no role for the sake of a ``with`` that would have come by now."""
         with self._lock:
             for scope in self._scopes:
-                role = scope.replaced()
-                scope.replaced = _nobody if role is None else weakref.ref(role)
+                if time.monotonic() - scope.replaced_at >= REPLACED_HELD_SECONDS:
+                    role = scope.replaced()
+                    scope.replaced = _nobody if role is None else weakref.ref(role)
 
     def _show(self, role: AssumedRole | None) -> None:
         if role is None:
@@ -249,7 +257,7 @@ class Kernel:
         with self._lock:
             self._show(role)
             inner, replaced = self._scopes[-1], self.current()
-            inner.role, inner.replaced = role, lambda: replaced
+            inner.role, inner.replaced, inner.replaced_at = role, lambda: replaced, time.monotonic()
         self._keeper.watch(role.credentials)
 
     def _enter(self, role: AssumedRole) -> None:

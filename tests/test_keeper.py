@@ -366,7 +366,21 @@ def test_a_session_got_with_a_code_says_early_that_it_ends(short: ScriptedSTS) -
     assert short.calls == 1
 
 
-def test_a_role_that_is_let_go_is_collected_and_not_renewed(short: ScriptedSTS) -> None:
+def test_the_keepers_look_does_not_take_from_a_with_what_it_puts_back(short: ScriptedSTS) -> None:
+    before = weakref.ref(stsnb.assume_role(ROLE, "before"))
+    inside = stsnb.assume_role(ROLE, "inside")
+    kernel._let_go()  # the keeper looks as soon as it has a role more to watch
+    gc.collect()
+    with inside:
+        assert stsnb.current_role() is inside
+    assert stsnb.current_role() is before()
+    assert token() == before().response.session_token
+
+
+def test_a_role_that_is_let_go_is_collected_and_not_renewed(
+    short: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stsnb.kernel.REPLACED_HELD_SECONDS", 0.0)
     let_go = weakref.ref(stsnb.assume_role(ROLE, "first"))
     stsnb.assume_role(ROLE, "second")
     kernel._let_go()  # the keeper does, at each look
