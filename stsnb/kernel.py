@@ -19,7 +19,6 @@ from stsnb.role import AssumedRole
 from stsnb.source import Source
 from stsnb.threads import Beside, uninterrupted
 
-
 #: How long a role whose place another took is held for ``with stsnb.assume_role(…)``, which puts it back at its
 #: end. After that it is put back if somebody else holds it; otherwise nobody wants it renewed any more.
 REPLACED_HELD_SECONDS = 20.0
