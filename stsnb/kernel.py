@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import weakref
@@ -61,11 +62,17 @@ class Kernel:
 
     def __init__(self, environment: Environment | None = None) -> None:
         self._environment = environment or Environment()
-        self._lock = threading.RLock()
+        self._unlock()
+        if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+            os.register_at_fork(after_in_child=self._unlock)
         # The innermost is last; the first is the notebook itself and stays.
         self._scopes = [Scope()]
         self._keeper = Keeper(self._let_go)
         self._sources: dict[str | None, tuple[tuple[object, ...], Source]] = {}
+
+    def _unlock(self) -> None:
+        # Also in a forked child, where the thread that held the lock may not be.
+        self._lock = threading.RLock()
 
     def current(self) -> AssumedRole | None:
         """Return the role in force, or None."""
@@ -222,7 +229,8 @@ class Kernel:
         session = Beside(lambda: source.session_for(credentials, self._environment.of_user, region))
         meanwhile = [session.start]
         credentials.renew()
-        return AssumedRole(request, credentials, session.result(), source.settings(region), self)
+        settings = source.settings(self._environment.of_user(), region)
+        return AssumedRole(request, credentials, session.result(), settings, self)
 
     def _renewed(self, credentials: RoleCredentials, response: AssumeRoleResponse) -> None:
         # Called under the lock of renewals, so nothing that holds this lock may wait for that one.

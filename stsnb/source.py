@@ -291,7 +291,7 @@ class Source:
         loader.search_paths[:] = dict.fromkeys(loader.search_paths)
         return made
 
-    def settings(self, region: str | None = None) -> dict[str, str]:
+    def settings(self, environ: Mapping[str, str], region: str | None = None) -> dict[str, str]:
         """Return what the profile configures, as the variables that say the same.
 
         A role in the environment takes the profile's variable away; with it would go the region, the
@@ -299,6 +299,8 @@ class Source:
 
         Parameters
         ----------
+        environ : mapping
+            The environment without what stsnb put in, as it is now.
         region : str, optional
             A region that was asked for, which goes before all others.
 
@@ -316,9 +318,7 @@ class Source:
                 found[f"AWS_ENDPOINT_URL_{service.upper()}"] = url
         asked = {"AWS_DEFAULT_REGION", "AWS_REGION"} if region else set()
         return {
-            name: value
-            for name, value in found.items()
-            if value and (name in asked or name not in self._environ)
+            name: value for name, value in found.items() if value and (name in asked or name not in environ)
         }
 
     def secrets(self) -> list[str]:

@@ -111,6 +111,18 @@ def test_what_the_user_sets_under_a_role_counts_for_new_clients(
     assert boto3.client("s3", config=Config(region_name="us-west-2")).meta.region_name == "us-west-2"
 
 
+def test_a_setting_of_the_user_is_not_covered_by_the_profiles(
+    work: str, sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stsnb.assume_role(ROLE)
+    monkeypatch.setenv("AWS_REGION", "us-west-1")
+    stsnb.assume_role(ROLE)
+    assert os.environ["AWS_REGION"] == "us-west-1"
+    assert stsnb.assume_role(ROLE, region="us-east-2").region == os.environ["AWS_REGION"] == "us-east-2"
+    stsnb.drop_role()
+    assert os.environ["AWS_REGION"] == "us-west-1"
+
+
 def test_keys_in_the_environment_go_before_its_profile(
     work: str, sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
