@@ -79,6 +79,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _on(path: Path) -> list[str]:
+    # Not the file alone: the address that is printed, for who has no browser here, leads to it as well.
+    return [f"--ServerApp.root_dir={path.parent}", f"--LabApp.default_url=/lab/tree/{path.name}"]
+
+
+def _as_root() -> list[str]:
+    """Return what JupyterLab wants to be told in a container, where everybody is root."""
+    return ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
+
+
 def open_lab(path: Path, options: Sequence[str]) -> int:
     """Run JupyterLab on the notebook until it ends, or until Ctrl-C; return its exit code, 0 for Ctrl-C."""
     with EmbeddedAWS() as aws:
@@ -86,7 +96,7 @@ def open_lab(path: Path, options: Sequence[str]) -> int:
         # A session of its own: Ctrl-C comes here alone, and JupyterLab gets a SIGTERM, at which it stops its
         # kernels without asking whether it should.
         lab = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", str(path), *options],
+            [sys.executable, "-m", "jupyterlab", *_on(path), *_as_root(), *options],
             cwd=path.parent,
             env=aws.child_environment(),
             start_new_session=os.name == "posix",
