@@ -656,7 +656,7 @@ class TestTheCommandLine:
         (tmp_path / "config" / "jupyter_server_config.py").write_text(
             "import os; print('JupyterLab asks', os.environ['AWS_ENDPOINT_URL'], flush=True)"
         )
-        command = ("-m", "stsnb.demo", "--no-browser", "--allow-root", "--port=0")
+        command = ("-m", "stsnb.demo", "--no-browser", "--port=0")
         with started(
             *command,
             stderr=subprocess.STDOUT,
@@ -667,7 +667,7 @@ class TestTheCommandLine:
             text = ""
             for line in output:
                 text += line
-                if "/lab?token=" in line:
+                if "/lab/tree/quickstart.ipynb?token=" in line:
                     break
             began = time.monotonic()
             os.killpg(running.pid, signal.SIGINT)
