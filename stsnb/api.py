@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -123,3 +124,16 @@ def drop_role() -> AssumedRole | None:
         The role that was in force; its own clients go on.
     """
     return kernel.drop()
+
+
+def _face(role: AssumedRole) -> dict[str, object]:
+    """Return the badge of a role, where there is a kernel for it to talk to."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if getattr(shell, "kernel", None) is None:
+        return {}
+    from stsnb.widgets.badge import bundle  # ipywidgets is behind it: not before something is shown
+
+    return bundle(role, kernel)
+
+
+kernel.face = _face

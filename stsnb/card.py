@@ -50,7 +50,7 @@ def text(role: Shown) -> str:
     if not role.renewable:
         parts.append("does not renew itself")
     if role.renewal_error is not None:
-        parts.append(f"renewal fails: {_first_line(role.renewal_error)}")
+        parts.append(f"renewal fails: {first_line(role.renewal_error)}")
     return " · ".join(part for part in parts if part)
 
 
@@ -78,7 +78,7 @@ def html(role: Shown) -> str:
         edge="var(--jp-success-color1, #2e7d32)" if error is None else "var(--jp-warn-color1, #b26a00)",
         note=""
         if error is None
-        else f'<div class="stsnb-note">Renewal fails: {escape(_first_line(error))}</div>',
+        else f'<div class="stsnb-note">Renewal fails: {escape(first_line(error))}</div>',
     )
 
 
@@ -108,6 +108,16 @@ def _expiry(role: Shown) -> str:
     return f"until {role.expiration:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _first_line(error: Exception) -> str:
-    # What happened and what to do; a policy statement and a server's words follow on lines of their own.
+def first_line(error: Exception) -> str:
+    """Say what went wrong and what to do; a policy statement and a server's words follow on lines of their own.
+
+    Parameters
+    ----------
+    error : Exception
+        An AssumeRoleError.
+
+    Returns
+    -------
+    str
+    """
     return next(iter(str(error).splitlines()), type(error).__name__)

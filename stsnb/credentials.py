@@ -50,6 +50,8 @@ class RoleCredentials(RefreshableCredentials):
     ended : callable
         Makes the error for who signs after the end, of the time of the end and of what kept it from being
         renewed (None if nothing was tried).
+    on_change : callable
+        Called when asking begins and when it has ended, under the lock of renewals.
     renewable : bool
         Whether it may be asked again without a person; if not, the credentials serve to their last second.
     """
@@ -59,6 +61,7 @@ class RoleCredentials(RefreshableCredentials):
         ask: Callable[[], AssumeRoleResponse],
         on_renewed: Callable[[AssumeRoleResponse], None],
         ended: Callable[[datetime, Exception | None], Exception],
+        on_change: Callable[[], None],
         *,
         renewable: bool,
     ) -> None:
@@ -67,10 +70,13 @@ class RoleCredentials(RefreshableCredentials):
         self._ask = ask
         self._on_renewed = on_renewed
         self._ended = ended
+        self._on_change = on_change
         self.renewable = renewable
         #: Wakes who renews beside the callers; None, or its answer False, where nobody does.
         self.nudge: Callable[[], bool] | None = None
         self.error: Exception | None = None
+        #: Whether STS is being asked now.
+        self.asking = False
         self.response: AssumeRoleResponse
         self._failures = 0
         self._renew_at = self._wait_at = self._ends_at = self._retry_at = self._renew_at_monotonic = 0.0
@@ -159,6 +165,15 @@ class RoleCredentials(RefreshableCredentials):
         return self.renewable and late and now >= self._retry_at
 
     def _renew_locked(self) -> None:
+        self.asking = True
+        self._on_change()
+        try:
+            self._ask_and_take()
+        finally:
+            self.asking = False
+            self._on_change()
+
+    def _ask_and_take(self) -> None:
         try:
             response = self._ask()
         except Exception as error:

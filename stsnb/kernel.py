@@ -1,4 +1,4 @@
-"""Kernel: the one place that knows the role in force. It assumes, drops, and puts back."""
+"""Kernel: the one place that knows the role in force. It assumes, drops, puts back, and tells the listeners."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
+from typing import NamedTuple, Protocol, TypeVar
 
 from stsnb import libraries
 from stsnb.chain import fingerprint
@@ -19,6 +21,8 @@ from stsnb.response import AssumeRoleResponse
 from stsnb.role import AssumedRole
 from stsnb.source import Source
 from stsnb.threads import Beside, uninterrupted
+
+T = TypeVar("T")
 
 #: How long a role whose place another took is held for ``with stsnb.assume_role(…)``, which puts it back at its
 #: end. After that it is put back if somebody else holds it; otherwise nobody wants it renewed any more.
@@ -48,6 +52,23 @@ def _nobody() -> None:
     return None
 
 
+class Standing(NamedTuple):
+    """How a role stands in its kernel."""
+
+    #: ``in force``; ``replaced`` by another role; ``dropped``; or ``apart``, which never was in force, so that only
+    #: its own session acts as it.
+    state: str
+    #: The role that took its place, if one did.
+    by: AssumedRole | None = None
+
+
+class Listener(Protocol):
+    """Who wants to know when something about any role may have changed: the badges."""
+
+    def changed(self) -> None:
+        """Look again; called on any thread, and never under the kernel's lock."""
+
+
 class Kernel:
     """The roles of one process.
 
@@ -69,6 +90,13 @@ class Kernel:
         self._scopes = [Scope()]
         self._keeper = Keeper(self._let_go)
         self._sources: dict[str | None, tuple[tuple[object, ...], Source]] = {}
+        #: Makes the badge of a role, by MIME type; set by who stands on this file.
+        self.face: Callable[[AssumedRole], dict[str, object]] | None = None
+        self._listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
+        # The roles that were in force and are not, each with what gives the role that took its place.
+        self._left: weakref.WeakKeyDictionary[AssumedRole, Callable[[], AssumedRole | None] | None] = (
+            weakref.WeakKeyDictionary()
+        )
 
     def _unlock(self) -> None:
         # Also in a forked child, where the thread that held the lock may not be.
@@ -77,6 +105,51 @@ class Kernel:
     def current(self) -> AssumedRole | None:
         """Return the role in force, or None."""
         return self._scopes[-1].role
+
+    def bundle(self, role: AssumedRole) -> dict[str, object]:
+        """Return what a notebook shows of a role beside text and HTML: what `face` makes of it.
+
+        Parameters
+        ----------
+        role : AssumedRole
+            A role of this kernel.
+
+        Returns
+        -------
+        dict of str to object
+            By MIME type.
+        """
+        return self.face(role) if self.face is not None else {}
+
+    def standing(self, role: AssumedRole) -> Standing:
+        """Tell how a role stands.
+
+        Parameters
+        ----------
+        role : AssumedRole
+            A role of this kernel.
+
+        Returns
+        -------
+        Standing
+        """
+        if self.current() is role:
+            return Standing("in force")
+        if role not in self._left:
+            return Standing("apart")
+        successor = self._left[role]
+        return Standing("dropped") if successor is None else Standing("replaced", successor())
+
+    def listen(self, listener: Listener) -> None:
+        """Tell somebody of every change from now on: another role in force, a renewal that begins, ends, or fails.
+
+        Parameters
+        ----------
+        listener : Listener
+            A weak reference is all that is kept of it.
+        """
+        with self._lock:
+            self._listeners.add(listener)
 
     def assume(
         self,
@@ -119,7 +192,7 @@ class Kernel:
             self._sources.pop(profile, None)
             raise _explained(error, request, source, region, profile or self._profile_of_user()) from None
         if inject:
-            uninterrupted(lambda: self._put_in_force(role))
+            self._change(lambda: self._put_in_force(role))
         else:
             self._keeper.watch(role.credentials)
         return role
@@ -132,7 +205,7 @@ class Kernel:
         AssumedRole or None
             The role that was in force.
         """
-        return uninterrupted(self._drop)
+        return self._change(self._drop)
 
     def open(self) -> Scope:
         """Begin a scope: whatever is assumed or dropped in it, `close` puts back what is in force now.
@@ -141,7 +214,7 @@ class Kernel:
         -------
         Scope
         """
-        return uninterrupted(self._open)
+        return self._change(self._open)
 
     def close(self, scope: Scope) -> None:
         """End a scope, in whatever order: in force is then what is in the innermost scope that is left.
@@ -151,7 +224,7 @@ class Kernel:
         scope : Scope
             One that `open` began; one that has ended is passed over.
         """
-        uninterrupted(lambda: self._end(scope))
+        self._change(lambda: self._end(scope))
 
     def enter(self, role: AssumedRole) -> None:
         """Give a role a scope of its own; the one that it stands in returns to what it replaced there.
@@ -161,7 +234,7 @@ class Kernel:
         role : AssumedRole
             The role of a ``with`` statement.
         """
-        uninterrupted(lambda: self._enter(role))
+        self._change(lambda: self._enter(role))
 
     def leave(self, role: AssumedRole) -> None:
         """End the innermost scope that was opened for a role.
@@ -171,7 +244,7 @@ class Kernel:
         role : AssumedRole
             The role of a ``with`` statement.
         """
-        uninterrupted(lambda: self._leave(role))
+        self._change(lambda: self._leave(role))
 
     def release(self, role: AssumedRole) -> None:
         """Take a role out of force in all scopes that it stands in.
@@ -181,11 +254,29 @@ class Kernel:
         role : AssumedRole
             A role of this kernel.
         """
-        uninterrupted(lambda: self._release(role))
+        self._change(lambda: self._release(role))
 
     def reset(self) -> None:
         """End all scopes: nothing of stsnb is left in the environment."""
-        uninterrupted(self._reset)
+        self._change(self._reset)
+
+    def _change(self, change: Callable[[], T]) -> T:
+        """Change what is in force, whatever the user presses meanwhile, and tell the listeners."""
+
+        def run() -> T:
+            with self._lock:
+                result = change()
+            self._tell()
+            return result
+
+        return uninterrupted(run)
+
+    def _tell(self) -> None:
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            with suppress(Exception):  # a badge that cannot be drawn keeps nobody from a role
+                listener.changed()
 
     def _source(self, profile: str | None) -> Source:
         environ, default_session = self._environment.of_user(), self._environment.session_of_user()
@@ -222,6 +313,7 @@ class Kernel:
             ask,
             lambda response: self._renewed(credentials, response),
             ended,
+            self._tell,
             renewable=refresh and request.renewable,
         )
         # The role's session needs boto3, whose import takes as long as STS does to answer: it begins when the
@@ -230,7 +322,7 @@ class Kernel:
         meanwhile = [session.start]
         credentials.renew()
         settings = source.settings(self._environment.of_user(), region)
-        return AssumedRole(request, credentials, session.result(), settings, self)
+        return AssumedRole(request, credentials, session.result(), settings, self, source.origin)
 
     def _renewed(self, credentials: RoleCredentials, response: AssumeRoleResponse) -> None:
         # Called under the lock of renewals, so nothing that holds this lock may wait for that one.
@@ -253,71 +345,69 @@ class Kernel:
         else:
             self._environment.put({**role.settings, **credential_variables(role.response)}, role.session)
         libraries.let_go()
+        self._note(self.current(), role)
+
+    def _note(self, left: AssumedRole | None, taken_by: AssumedRole | None) -> None:
+        if left is not None and left is not taken_by:
+            self._left[left] = None if taken_by is None else weakref.ref(taken_by)
 
     def _open(self) -> Scope:
-        with self._lock:
-            scope = Scope(self.current())
-            self._scopes.append(scope)
-            return scope
+        scope = Scope(self.current())
+        self._scopes.append(scope)
+        return scope
 
     def _put_in_force(self, role: AssumedRole) -> None:
-        with self._lock:
-            self._show(role)
-            inner, replaced = self._scopes[-1], self.current()
-            inner.role, inner.replaced, inner.replaced_at = role, lambda: replaced, time.monotonic()
+        self._show(role)
+        inner, replaced = self._scopes[-1], self.current()
+        inner.role, inner.replaced, inner.replaced_at = role, lambda: replaced, time.monotonic()
         self._keeper.watch(role.credentials)
 
     def _enter(self, role: AssumedRole) -> None:
-        with self._lock:
-            inner = self._scopes[-1]
-            if inner.role is not role:
-                self._show(role)
-            elif inner.opened_for is not role:
-                inner.role, inner.replaced = inner.replaced(), _nobody
-            self._scopes.append(Scope(role, opened_for=role))
+        inner = self._scopes[-1]
+        if inner.role is not role:
+            self._show(role)
+        elif inner.opened_for is not role:
+            inner.role, inner.replaced = inner.replaced(), _nobody
+        self._scopes.append(Scope(role, opened_for=role))
         self._keeper.watch(role.credentials)
 
     def _leave(self, role: AssumedRole) -> None:
-        with self._lock:
-            for scope in reversed(self._scopes):
-                if scope.opened_for is role:
-                    self._end(scope)
-                    break
+        for scope in reversed(self._scopes):
+            if scope.opened_for is role:
+                self._end(scope)
+                break
 
     def _end(self, scope: Scope) -> None:
-        with self._lock:
-            if scope not in self._scopes:
-                return
-            left = [other for other in self._scopes if other is not scope]
-            if left[-1].role is not self.current():
-                self._show(left[-1].role)
-            self._scopes = left
+        if scope not in self._scopes:
+            return
+        left = [other for other in self._scopes if other is not scope]
+        if left[-1].role is not self.current():
+            self._show(left[-1].role)
+        self._scopes = left
 
     def _drop(self) -> AssumedRole | None:
-        with self._lock:
-            role = self.current()
-            if role is not None:
-                self._show(None)
-                self._scopes[-1].role, self._scopes[-1].replaced = None, _nobody
-                if not any(scope.role is role for scope in self._scopes):
-                    self._keeper.unwatch(role.credentials)
-            self._sources.clear()
-            return role
+        role = self.current()
+        if role is not None:
+            self._show(None)
+            self._scopes[-1].role, self._scopes[-1].replaced = None, _nobody
+            if not any(scope.role is role for scope in self._scopes):
+                self._keeper.unwatch(role.credentials)
+        self._sources.clear()
+        return role
 
     def _release(self, role: AssumedRole) -> None:
-        with self._lock:
-            if self.current() is role:
-                self._drop()
-            for scope in self._scopes:
-                scope.role = None if scope.role is role else scope.role
-                scope.replaced = _nobody if scope.replaced() is role else scope.replaced
-            self._keeper.unwatch(role.credentials)
+        if self.current() is role:
+            self._drop()
+        for scope in self._scopes:
+            scope.role = None if scope.role is role else scope.role
+            scope.replaced = _nobody if scope.replaced() is role else scope.replaced
+        self._left[role] = None
+        self._keeper.unwatch(role.credentials)
 
     def _reset(self) -> None:
-        with self._lock:
-            self._show(None)
-            self._scopes = [Scope()]
-            self._sources.clear()
+        self._show(None)
+        self._scopes = [Scope()]
+        self._sources.clear()
         self._keeper.stop()
 
 

@@ -27,6 +27,9 @@ class Owner(Protocol):
     def release(self, role: AssumedRole) -> None:
         """Take the role out of force, wherever it is."""
 
+    def bundle(self, role: AssumedRole) -> dict[str, object]:
+        """Return what a notebook shows of the role beside text and HTML, by MIME type."""
+
 
 class AssumedRole:
     """A role that this kernel has assumed.
@@ -42,6 +45,7 @@ class AssumedRole:
         session: boto3.Session,
         settings: Mapping[str, str],
         owner: Owner,
+        origin: str,
     ) -> None:
         self._request = request
         self._credentials = credentials
@@ -49,6 +53,8 @@ class AssumedRole:
         self._owner = owner
         #: What its source configures, as the variables that go into the environment with its keys.
         self.settings = settings
+        #: Where the credentials that asked for it were found, in words: ``profile work``, ``the environment``.
+        self.origin = origin
 
     @property
     def arn(self) -> str:
@@ -183,10 +189,10 @@ class AssumedRole:
     def __repr__(self) -> str:
         return f"<AssumedRole {self}>"
 
-    def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, object]:
         from stsnb import card
 
-        return {"text/plain": str(self), "text/html": card.html(self)}
+        return {"text/plain": str(self), "text/html": card.html(self), **self._owner.bundle(self)}
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
         raise TypeError("An assumed role is not written anywhere: its credentials stay in this process.")

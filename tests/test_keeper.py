@@ -73,7 +73,7 @@ def credentials(sts: STS, *, renewable: bool = True) -> RoleCredentials:
     def ended(when: datetime, error: Exception | None) -> Exception:
         return RuntimeError(f"ended at {when:%H:%M:%S}: {error}")
 
-    made = RoleCredentials(sts, lambda _: None, ended, renewable=renewable)
+    made = RoleCredentials(sts, lambda _: None, ended, lambda: None, renewable=renewable)
     made.renew()
     return made
 

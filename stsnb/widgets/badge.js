@@ -1,0 +1,131 @@
+// The badge. The kernel says what is so; the time is the browser's own, so that nothing is sent while it passes.
+
+const LAST_MINUTES = 5 * 60_000;
+const SIGNS = { renewing: "↻", last: "⚠", failing: "⚠", ended: "✕", dropped: "○", replaced: "○", gone: "○" };
+
+/** The state that a reader sees, of what the kernel said and the time that is left, in milliseconds. */
+function stateOf(role, left, live) {
+  if (!live) return left > 0 ? "gone" : "ended";
+  if (role.standing === "dropped" || role.standing === "replaced") return role.standing;
+  if (left <= 0 && !role.asking) return "ended";
+  if (role.asking) return "renewing";
+  if (role.trouble) return "failing";
+  return left < LAST_MINUTES ? "last" : "good";
+}
+
+function countdown(left) {
+  const seconds = Math.max(0, Math.floor(left / 1000));
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 10) return `${minutes}:${String(seconds % 60).padStart(2, "0")}`;
+  if (minutes < 60) return `${minutes} min`;
+  return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`;
+}
+
+/** A time of day; with its date if that is not today. */
+function clock(time) {
+  const today = new Date().toDateString() === new Date(time).toDateString();
+  const date = today ? {} : { month: "short", day: "numeric" };
+  return new Date(time).toLocaleString([], { ...date, hour: "2-digit", minute: "2-digit", hour12: false });
+}
+
+function timeOf(state, role, left) {
+  if (state === "dropped" || state === "replaced") return state;
+  if (state === "ended") return `ended ${clock(role.expires_at)}`;
+  if (state === "gone") return `until ${clock(role.expires_at)}`;
+  return countdown(left);
+}
+
+function aboutOf(state, role) {
+  const parts = {
+    renewing: ["renewing now"],
+    dropped: ["not in force"],
+    replaced: ["not in force"],
+    gone: [],
+    ended: [],
+  }[state] ?? [role.renewable ? "renews itself" : "does not renew itself"];
+  if (role.standing === "apart") parts.push("only its own session acts as it");
+  return [...parts, `from ${role.origin}`].join(" · ");
+}
+
+function noteOf(state, role, now) {
+  if (state === "gone") return "The kernel that assumed this role is not there any more; run the cell again.";
+  if (state === "replaced") return role.replaced_by;
+  if (role.trouble && (state === "failing" || state === "ended")) {
+    const wait = Math.ceil((role.trouble.retry_at - now) / 1000);
+    const soon = wait < 90 ? `${wait} s` : `${Math.round(wait / 60)} min`;
+    const next = role.renewable && state === "failing" && wait > 0 ? ` The next try is in ${soon}.` : "";
+    return `Renewal fails: ${role.trouble.text}${next}`;
+  }
+  return state === "ended" ? "Assume the role again." : "";
+}
+
+export default () => {
+  // How far the kernel's clock is before this browser's, in milliseconds.
+  let ahead = 0;
+  return {
+    initialize({ model }) {
+      ahead = model.get("now") - Date.now();
+    },
+
+    render({ model, el }) {
+      const ending = new AbortController();
+      const live = kernelOf(el, ending.signal, () => show());
+      const now = () => Date.now() + (live() ? ahead : 0);
+
+      const sign = element("span.stsnb-sign", { ariaHidden: "true" });
+      const name = element("span.stsnb-name");
+      const where = element("span.stsnb-quiet");
+      const time = element("time.stsnb-time");
+      const about = element("span.stsnb-quiet");
+      const note = element("div.stsnb-note", { role: "status" });
+      const act = (what) => () => model.send({ do: what });
+      const renew = link("Renew", act("renew"));
+      const drop = link("Drop", act("drop"));
+      const acts = element("span.stsnb-acts", {}, copies("Copy ARN", () => model.get("role").arn), renew, drop);
+      const badge = element(
+        "div.stsnb.stsnb-badge",
+        { role: "group" },
+        element("div.stsnb-row", {}, sign, name, where, time),
+        element("div.stsnb-row", {}, about, acts),
+        note,
+      );
+      el.append(badge);
+
+      // Each part is written only when it changes: a reader's selection stays, and so does a screen reader's calm.
+      const put = (part, text) => part.textContent === text || say(part, text);
+      const show = () => {
+        const role = model.get("role");
+        const left = role.expires_at - now();
+        const state = stateOf(role, left, live());
+        badge.dataset.state = state;
+        put(sign, SIGNS[state] ?? "");
+        sign.hidden = !SIGNS[state];
+        put(name, role.name);
+        name.title = role.arn;
+        put(where, role.where.join(" · "));
+        put(time, timeOf(state, role, left));
+        put(about, aboutOf(state, role));
+        const said = noteOf(state, role, now());
+        note.hidden = !said;
+        if (note.dataset.said !== said) say(note, (note.dataset.said = said));
+        renew.hidden = !live() || ["dropped", "replaced"].includes(state);
+        renew.disabled = role.asking;
+        drop.hidden = !live() || role.standing !== "in force";
+        badge.setAttribute("aria-label", `AWS role ${role.name}`);
+        const until = new Date(role.expires_at);
+        time.dateTime = until.toISOString();
+        time.title = `${left > 0 ? "until" : "ended"} ${until.toLocaleString([], { dateStyle: "long", timeStyle: "long" })}`;
+      };
+
+      show();
+      model.on("change:role", show);
+      const ticking = setInterval(show, 1000);
+      document.addEventListener("visibilitychange", show, { signal: ending.signal });
+      return () => {
+        ending.abort();
+        clearInterval(ticking);
+        model.off("change:role", show);
+      };
+    },
+  };
+};

@@ -1,0 +1,143 @@
+"""Badge: who the kernel acts as, and until when, in a notebook."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from contextlib import suppress
+from typing import Any
+
+import anywidget
+import traitlets
+
+from stsnb.card import first_line
+from stsnb.kernel import Kernel
+from stsnb.role import AssumedRole
+from stsnb.widgets.files import text_of
+
+
+class Badge(anywidget.AnyWidget):
+    """A role as a widget: what is shown of it anywhere follows the one role.
+
+    It is made by `badge_of` and asks and changes nothing by itself. The browser counts down; a message is sent
+    when something about the role changes, never because time passes.
+
+    Parameters
+    ----------
+    role : AssumedRole
+        The role; a weak reference is all that is kept of it, for ipywidgets keeps each widget for ever.
+    kernel : Kernel
+        The role's kernel.
+    """
+
+    _esm = text_of("common.js", "badge.js")
+    _css = text_of("common.css", "badge.css")
+
+    #: What is so about the role; there is no secret in it.
+    role = traitlets.Dict().tag(sync=True)
+    #: The kernel's clock when this was sent, in milliseconds of Unix time: the browser's may differ.
+    now = traitlets.Float().tag(sync=True)
+
+    def __init__(self, role: AssumedRole, kernel: Kernel) -> None:
+        self._role = weakref.ref(role)
+        self._kernel = kernel
+        super().__init__(role=self._state(role))
+        self.on_msg(self._asked)
+        kernel.listen(self)
+
+    def changed(self) -> None:
+        """Look at the role again, and send what is different."""
+        role = self._role()
+        if role is not None:
+            self.role = self._state(role)
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """Return the state to send, with the time at which it is sent."""
+        state: dict[str, Any] = super().get_state(key, drop_defaults)
+        if "now" in state:
+            state["now"] = time.time() * 1000
+        return state
+
+    def _state(self, role: AssumedRole) -> dict[str, Any]:
+        standing, error = self._kernel.standing(role), role.renewal_error
+        return {
+            "name": role.role_name,
+            "arn": role.arn,
+            "where": [part for part in (role.account_id, role.session_name, role.region) if part],
+            "origin": role.origin,
+            "expires_at": role.expiration.timestamp() * 1000,
+            "renewable": role.renewable,
+            "asking": role.credentials.asking,
+            "standing": standing.state,
+            "replaced_by": _replaced_by(role, standing.by),
+            "trouble": None
+            if error is None
+            else {"text": first_line(error), "retry_at": role.credentials.due_at * 1000},
+        }
+
+    def _asked(self, _widget: object, content: Any, _buffers: object) -> None:
+        role, do = self._role(), content.get("do") if isinstance(content, dict) else None
+        if role is None:
+            return
+        if do == "drop":
+            role.drop()
+        elif do == "renew":
+            # The click must not keep the kernel from the next cell, however long STS takes.
+            threading.Thread(target=_renew, args=(role,), name="stsnb-renew", daemon=True).start()
+
+
+def _renew(role: AssumedRole) -> None:
+    with suppress(Exception):  # the role keeps it as its renewal_error, which the badge shows
+        role.refresh()
+
+
+def _replaced_by(role: AssumedRole, other: AssumedRole | None) -> str:
+    if other is None:
+        return "Another role took its place. Clients made under this one go on with it."
+    if (other.role_arn, other.session_name) == (role.role_arn, role.session_name):
+        return "It was assumed again: a newer badge follows it."
+    return f"{other.role_name} took its place. Clients made under this one go on with it."
+
+
+_BADGES: weakref.WeakKeyDictionary[AssumedRole, Badge] = weakref.WeakKeyDictionary()
+_MAKING = threading.Lock()
+
+
+def badge_of(role: AssumedRole, kernel: Kernel) -> Badge:
+    """Return the badge of a role: one, however often it is shown.
+
+    Parameters
+    ----------
+    role : AssumedRole
+        The role.
+    kernel : Kernel
+        Its kernel.
+
+    Returns
+    -------
+    Badge
+    """
+    with _MAKING:
+        if role not in _BADGES:
+            _BADGES[role] = Badge(role, kernel)
+        return _BADGES[role]
+
+
+def bundle(role: AssumedRole, kernel: Kernel) -> dict[str, object]:
+    """Return what a notebook needs to show a role's badge.
+
+    Parameters
+    ----------
+    role : AssumedRole
+        The role.
+    kernel : Kernel
+        Its kernel.
+
+    Returns
+    -------
+    dict of str to object
+        By MIME type.
+    """
+    view = {"version_major": 2, "version_minor": 0, "model_id": badge_of(role, kernel).model_id}
+    return {"application/vnd.jupyter.widget-view+json": view}
