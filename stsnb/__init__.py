@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from stsnb.api import assume_role, current_role, drop_role
     from stsnb.errors import AssumeRoleError
     from stsnb.role import AssumedRole
+    from stsnb.widgets.form import AssumeRoleForm
 
 __version__ = "0.1.0"
 
-__all__ = ["AssumeRoleError", "AssumedRole", "assume_role", "current_role", "drop_role"]
+__all__ = ["AssumeRoleError", "AssumeRoleForm", "AssumedRole", "assume_role", "current_role", "drop_role"]
 
 # boto3 takes 300 ms to import: a notebook that only loads the extension does not wait for it.
 _HOMES = {
     "AssumeRoleError": "stsnb.errors",
+    "AssumeRoleForm": "stsnb.widgets.form",
     "AssumedRole": "stsnb.role",
     "assume_role": "stsnb.api",
     "current_role": "stsnb.api",

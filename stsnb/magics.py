@@ -19,11 +19,8 @@ from stsnb.errors import AssumeRoleError
 
 if TYPE_CHECKING:
     from stsnb.role import AssumedRole
+    from stsnb.widgets.form import AssumeRoleForm
 
-_HOW = (
-    "%assume_role needs a role: %assume_role arn:aws:iam::123456789012:role/NAME [SESSION_NAME]\n"
-    "%assume_role? lists the options, %current_role shows the role in force, %drop_role puts everything back."
-)
 # What the AWS CLI's line may say about its own output, which is not there here.
 _CLI_OUTPUT_OPTIONS = ("--output", "--query", "--color")
 _CLI_OUTPUT_FLAGS = ("--no-cli-pager", "--no-paginate")
@@ -109,10 +106,10 @@ class RoleMagics(Magics):
         help="a session that ends: do not renew it",
     )
     @line_cell_magic
-    def assume_role(self, line: str, cell: str | None = None) -> AssumedRole | None:
+    def assume_role(self, line: str, cell: str | None = None) -> AssumedRole | AssumeRoleForm | None:
         """Act as an AWS role: every AWS client made from now on has its rights.
 
-        As %%assume_role for one cell only: what was in force before is back when the cell ends.
+        Alone it shows a form. As %%assume_role for one cell only: what was in force before is back when the cell ends.
 
         The role is asked for with the credentials that the kernel had before any role, so that running the
         cell again is the same as running it once. The AWS CLI's own line works too:
@@ -126,14 +123,24 @@ class RoleMagics(Magics):
                     "%%assume_role was given no role.",
                     "Name one: %%assume_role arn:aws:iam::123456789012:role/NAME",
                 )
-            print(_HOW)  # noqa: T201 # a magic's words to the user
-            return None
+            return self._form()
         from stsnb.api import assume_role  # boto3 is behind it: not before it is needed
 
         if cell is None:
             return assume_role(**asked)
         self._run(cell, lambda: assume_role(**asked))
         return None
+
+    def _form(self) -> AssumeRoleForm | None:
+        """Return the form, where there is a browser for it; else say what to write."""
+        from stsnb.line import HOW
+
+        if getattr(self.shell, "kernel", None) is None:
+            print(HOW)  # noqa: T201 # a magic's words to the user
+            return None
+        from stsnb.widgets.form import AssumeRoleForm  # ipywidgets is behind it, and boto3
+
+        return AssumeRoleForm()
 
     def _run(self, cell: str, assume: Callable[[], AssumedRole]) -> None:
         """Run a cell under a role, and put back what was in force before, however the cell ends."""

@@ -89,6 +89,7 @@ export default () => {
         element("div.stsnb-row", {}, about, acts),
         note,
       );
+      el.dataset.lmSuppressShortcuts = "true"; // JupyterLab's, which would take Enter from the buttons
       el.append(badge);
 
       // Each part is written only when it changes: a reader's selection stays, and so does a screen reader's calm.

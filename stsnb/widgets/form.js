@@ -1,0 +1,234 @@
+// The form. What stands in its fields is checked by the kernel; the MFA code is in the page alone until it is sent.
+
+const LABELS = {
+  role: "Role",
+  session_name: "Session name",
+  duration_seconds: "Duration",
+  region: "Region",
+  serial_number: "MFA device",
+  token_code: "MFA code",
+  external_id: "External id",
+  profile: "Source profile",
+  policy: "Session policy",
+  policy_arns: "Managed policies",
+  tags: "Tags",
+};
+const HINTS = {
+  role: "arn:aws:iam::123456789012:role/NAME",
+  duration_seconds: "1 hour, STS's default",
+  region: "the source's",
+  serial_number: "arn:aws:iam::123456789012:mfa/NAME",
+  token_code: "6 digits",
+  external_id: "as the role's trust policy asks for",
+  profile: "your credentials before any role",
+  policy: "the path of a JSON file",
+  policy_arns: "ARNs, a space between them",
+  tags: "KEY=VALUE, a space between them",
+};
+const FIRST = ["role", "session_name", "duration_seconds", "region"];
+const CHOICES = { role: "roles", region: "regions", profile: "profiles", serial_number: "devices" };
+
+let forms = 0;
+
+/** One field: its label, its input, the place for what is wrong with it. */
+function fieldOf(form, name, choices) {
+  const id = `stsnb-${form}-${name}`;
+  const label = element("label", { htmlFor: id, textContent: LABELS[name] });
+  const fault = element("div.stsnb-fault", { id: `${id}-fault`, hidden: true });
+  let input;
+  if (name === "duration_seconds") {
+    const options = [["", HINTS[name]], ...choices.durations];
+    input = element("select", { id }, ...options.map(([value, text]) => element("option", { value, textContent: text })));
+  } else {
+    const off = { autocomplete: "off", spellcheck: false, autocapitalize: "off" };
+    input = element("input", { id, type: "text", placeholder: HINTS[name] ?? "", ...off });
+  }
+  const parts = [input];
+  if (CHOICES[name]) {
+    const list = element("datalist", { id: `${id}-list` });
+    input.setAttribute("list", list.id);
+    parts.push(list);
+  }
+  if (name === "token_code") {
+    Object.assign(input, { inputMode: "numeric", autocomplete: "one-time-code" });
+  }
+  if (name === "role" || name === "serial_number") input.classList.add("stsnb-mono");
+  input.setAttribute("aria-describedby", fault.id);
+  return { name, input, fault, parts: [label, element("div", {}, ...parts, fault)] };
+}
+
+export default {
+  render({ model, el }) {
+    const ending = new AbortController();
+    const live = kernelOf(el, ending.signal, () => show());
+    const number = ++forms;
+
+    const fields = Object.keys(LABELS).map((name) => fieldOf(number, name, model.get("choices")));
+    const field = Object.fromEntries(fields.map((each) => [each.name, each]));
+    const of = (names) => names.flatMap((name) => field[name].parts);
+    const more = element(
+      "details",
+      {},
+      element("summary", { textContent: "MFA, external id, source profile, session policy, tags" }),
+      element("div.stsnb-more", {}, ...of(Object.keys(LABELS).filter((name) => !FIRST.includes(name)))),
+    );
+    const failure = element("div.stsnb-wide.stsnb-failure", { role: "alert", hidden: true });
+    const line = element("span.stsnb-mono.stsnb-quiet");
+    const lineAndCopy = element("div.stsnb-line", {}, line, copies("Copy", () => model.get("checked").line));
+    const go = element("button.stsnb-go", { type: "submit" });
+    const form = element(
+      "form",
+      { noValidate: true, ariaLabel: "Assume an AWS role" },
+      ...of(FIRST),
+      more,
+      failure,
+      element("div.stsnb-wide.stsnb-foot", {}, lineAndCopy, go),
+    );
+    const again = link("Assume another role", () => model.send({ do: "again" }));
+    const view = element("div.stsnb.stsnb-form", {}, form, again);
+    el.dataset.lmSuppressShortcuts = "true"; // JupyterLab's, which would act on what is typed here
+    el.append(view);
+
+    // What was typed, without the code, which is never part of the model.
+    const typed = () =>
+      Object.fromEntries(fields.filter((each) => each.name !== "token_code").map((each) => [each.name, each.input.value]));
+    const touched = new Set();
+    let sending = 0;
+    let asked = -1; // the attempt that this view has asked for already
+
+    const send = () => {
+      clearTimeout(sending);
+      sending = 0;
+      model.set("fields", typed());
+      model.set("version", model.get("version") + 1);
+      model.save_changes();
+    };
+    const pending = () => sending > 0 || model.get("version") !== model.get("checked").version;
+    const code = () => field.token_code.input.value.replaceAll(" ", "");
+
+    /** What is wrong with a field, in a sentence; "" if it is missing, undefined if it is right. */
+    const faultOf = (name) => {
+      if (name !== "token_code") return model.get("checked").faults[name];
+      const device = field.serial_number.input.value.trim();
+      if (code() && !/^[0-9]{6}$/.test(code())) return "The MFA code has exactly 6 digits.";
+      if (code() && !device) return "Name the MFA device that shows the code.";
+      return device && !code() ? "" : undefined;
+    };
+
+    const show = () => {
+      const phase = model.get("phase");
+      const asking = phase === "asking" || asked === model.get("attempt");
+      view.dataset.phase = asking && phase !== "done" ? "asking" : phase;
+      const focused = view.contains(document.activeElement);
+      const turned = form.hidden !== (phase === "done");
+      form.hidden = phase === "done";
+      again.hidden = phase !== "done" || !live();
+      if (turned && focused) (form.hidden ? again : field.role.input).focus();
+      line.textContent = model.get("checked").line;
+
+      const wrong = fields.filter((each) => faultOf(each.name) !== undefined);
+      for (const each of fields) {
+        const fault = faultOf(each.name);
+        const shown = fault && (each.input.value || touched.has(each.name)) ? fault : "";
+        each.fault.hidden = !shown;
+        if (each.fault.textContent !== shown) each.fault.textContent = shown;
+        each.input.setAttribute("aria-invalid", String(Boolean(shown)));
+      }
+      let text = "Assume role";
+      if (!live()) text = "No kernel";
+      else if (asking) text = "Asking STS…";
+      else if (wrong.length) {
+        const first = wrong[0];
+        const what = LABELS[first.name].replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
+        text = `${faultOf(first.name) ? "Mend the" : "Enter the"} ${what}`;
+      }
+      if (go.textContent !== text) go.textContent = text;
+      go.setAttribute("aria-disabled", String(!live() || asking || wrong.length > 0));
+      const told = model.get("failure");
+      failure.hidden = !told || asking;
+      const stamp = JSON.stringify(told);
+      if (told && failure.dataset.told !== stamp) {
+        failure.dataset.told = stamp;
+        const happened = element("b", { textContent: told.happened });
+        const advice = element("span");
+        say(advice, ` ${told.advice} `);
+        failure.replaceChildren(happened, advice);
+        if (told.statement) {
+          failure.append(
+            copies("Copy the statement", () => told.statement),
+            element("pre.stsnb-said", { textContent: told.statement, tabIndex: 0 }),
+          );
+        }
+        if (told.said) failure.append(element("div.stsnb-quiet", { textContent: `The answer was ${told.said}.` }));
+      }
+    };
+
+    const fill = () => {
+      if (sending) return; // what is being typed is newer than what the kernel knows
+      const known = model.get("fields");
+      for (const each of fields) {
+        const value = known[each.name] ?? "";
+        if (each.name === "token_code" || each.input.value === value) continue;
+        each.input.value = value;
+      }
+    };
+    const offer = () => {
+      for (const [name, choice] of Object.entries(CHOICES)) {
+        const values = model.get("choices")[choice] ?? [];
+        const list = field[name].parts[1].querySelector("datalist");
+        list.replaceChildren(...values.map((value) => element("option", { value })));
+      }
+    };
+
+    form.addEventListener("input", () => {
+      clearTimeout(sending);
+      sending = setTimeout(send, 100);
+      show();
+    });
+    form.addEventListener("focusout", (event) => {
+      const left = fields.find((each) => each.input === event.target);
+      if (left?.input.value) touched.add(left.name);
+      show();
+    });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (!live() || model.get("phase") !== "open" || asked === model.get("attempt")) return;
+      // What the kernel has not checked yet it checks when it is asked.
+      const wrong = fields.find((each) => (each === field.token_code || !pending()) && faultOf(each.name) !== undefined);
+      if (wrong) {
+        touched.add(wrong.name);
+        if (!FIRST.includes(wrong.name)) more.open = true;
+        show();
+        wrong.input.focus();
+        return;
+      }
+      if (sending) send();
+      asked = model.get("attempt");
+      model.send({ do: "assume", attempt: asked, fields: typed(), token_code: code() });
+      field.token_code.input.value = "";
+      show();
+    });
+
+    // Enter asks, also where the page keeps the browser from doing so by itself, as JupyterLab does.
+    form.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.isComposing || event.target.tagName !== "INPUT") return;
+      event.preventDefault();
+      form.requestSubmit();
+    });
+
+    const changes = { "change:fields": fill, "change:choices": offer };
+    for (const name of ["fields", "checked", "phase", "failure", "attempt"]) {
+      const before = changes[`change:${name}`];
+      changes[`change:${name}`] = () => (before?.(), show());
+    }
+    for (const [event, act] of Object.entries(changes)) model.on(event, act);
+    fill();
+    offer();
+    show();
+    return () => {
+      ending.abort();
+      clearTimeout(sending);
+      for (const [event, act] of Object.entries(changes)) model.off(event, act);
+    };
+  },
+};

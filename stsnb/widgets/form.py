@@ -1,0 +1,194 @@
+"""AssumeRoleForm: the form that asks for a role, and becomes its badge."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+import anywidget
+import ipywidgets
+import traitlets
+
+from stsnb.api import assume_role
+from stsnb.errors import AssumeRoleError
+from stsnb.kernel import kernel
+from stsnb.limits import MAX_DURATION_SECONDS, MIN_DURATION_SECONDS
+from stsnb.line import HOW, line_of
+from stsnb.request import AssumeRoleRequest, InvalidRequestError, default_session_name
+from stsnb.role import AssumedRole
+from stsnb.widgets.badge import badge_of
+from stsnb.widgets.files import text_of
+
+_MINUTE, _HOUR = 60, 3600
+_DURATIONS = (15 * _MINUTE, 30 * _MINUTE, *(hours * _HOUR for hours in (1, 2, 3, 4, 6, 8, 12)))
+
+
+class Fields(anywidget.AnyWidget):
+    """The fields of the form, the line that they stand for, and what came of asking.
+
+    The MFA code is not among them: the browser sends it once, in a message that nothing stores.
+    """
+
+    _esm = text_of("common.js", "form.js")
+    _css = text_of("common.css", "form.css")
+
+    #: What stands in the fields, as typed.
+    fields = traitlets.Dict().tag(sync=True)
+    #: How often the browser has changed them.
+    version = traitlets.Int().tag(sync=True)
+    #: What came of checking them: their version, for each field that is wrong why ("" if it is missing), and the
+    #: magic's line that does the same.
+    checked = traitlets.Dict().tag(sync=True)
+    #: What the fields offer: roles, profiles, regions, devices, durations.
+    choices = traitlets.Dict().tag(sync=True)
+    #: ``open``; ``asking``; ``done``, when the badge shows what came of it.
+    phase = traitlets.Unicode("open").tag(sync=True)
+    #: What went wrong when STS was asked last: happened, advice, said, statement.
+    failure: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
+    #: How often it was asked: a second click of the same sight of the form asks for nothing more.
+    attempt = traitlets.Int().tag(sync=True)
+
+    #: The role that the form has got; not sent anywhere.
+    role = traitlets.Instance(AssumedRole, allow_none=True)
+
+    def __init__(self) -> None:
+        self._asking = threading.Lock()
+        fields = {"session_name": default_session_name()}
+        super().__init__(fields=fields, choices=_choices())
+        self._check()
+        self.observe(self._check, ["fields", "version"])
+        self.on_msg(self._received)
+
+    def _check(self, _change: object = None) -> None:
+        faults, line = _checked(self.fields)
+        self.checked = {"version": self.version, "faults": faults, "line": line}
+
+    def _received(self, _widget: object, content: Any, _buffers: object) -> None:
+        code = content.pop("token_code", None)
+        if content.get("do") == "again" and self.phase == "done":
+            self.role, self.phase, self.choices = None, "open", _choices()
+        elif content.get("do") == "assume" and self._asking.acquire(blocking=False):
+            try:
+                if self.phase == "open" and content.get("attempt") == self.attempt:
+                    self.fields = content["fields"]
+                    self._assume(code)
+            finally:
+                self._asking.release()
+
+    def _assume(self, code: str | None) -> None:
+        if self.checked["faults"]:
+            self.attempt += 1
+            return
+        self.failure, self.phase = None, "asking"
+        try:
+            asked, _ = _read(self.fields)
+            self.role = assume_role(**asked, token_code=code or None)
+        except BaseException as error:  # noqa: BLE001 # an interrupt too: in a callback it would be lost
+            self.failure = _told(error)
+        with self.hold_sync():
+            self.phase = "open" if self.role is None else "done"
+            self.attempt += 1
+
+
+class AssumeRoleForm(ipywidgets.VBox):
+    """The form for a role: what a bare ``%assume_role`` shows.
+
+    It checks as one types, in the sentences of `stsnb.assume_role`, shows the magic's line that does the same,
+    and becomes the role's badge. A refusal is shown in it; everything is then as it was before.
+    """
+
+    def __init__(self) -> None:
+        self._fields = Fields()
+        self._badge = ipywidgets.Box()
+        super().__init__([self._badge, self._fields])
+        self._fields.observe(self._turn, "role")
+
+    @property
+    def role(self) -> AssumedRole | None:
+        """The role that it has assumed; None before."""
+        role: AssumedRole | None = self._fields.role
+        return role
+
+    def _turn(self, _change: object) -> None:
+        self._badge.children = [] if self.role is None else [badge_of(self.role, kernel)]
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        return {**bundle, "text/plain": HOW if self.role is None else str(self.role)}
+
+
+def _read(fields: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Read what was typed into the arguments of `stsnb.assume_role`, and say what cannot be read."""
+    asked: dict[str, Any] = {name: text.strip() for name, text in fields.items() if text.strip()}
+    faults = {}
+    if "duration_seconds" in asked:
+        asked["duration_seconds"] = int(asked["duration_seconds"])
+    if "policy_arns" in asked:
+        asked["policy_arns"] = asked["policy_arns"].replace(",", " ").split()
+    if "tags" in asked:
+        pairs = [pair.partition("=") for pair in asked["tags"].split()]
+        wrong = [key for key, equals, _ in pairs if not equals]
+        asked["tags"] = {key.strip(): value.strip() for key, _, value in pairs}
+        if wrong:
+            faults["tags"] = f"{wrong[0]} is not KEY=VALUE."
+        elif len(asked["tags"]) < len(pairs):
+            faults["tags"] = "A tag key was given twice."
+    return asked, faults
+
+
+def _checked(fields: dict[str, str]) -> tuple[dict[str, str], str]:
+    """Check what was typed; return what is wrong with which field, and the magic's line."""
+    asked, faults = _read(fields)
+    line = line_of({**asked, "session_name": _unless_default(asked.get("session_name"))})
+    parameters = {name: value for name, value in asked.items() if name not in ("role", "profile", "region")}
+    try:
+        AssumeRoleRequest.of(asked.get("role", ""), **parameters)
+    except InvalidRequestError as error:
+        # The code is not among the fields; whether it is there, and has six digits, only the browser knows.
+        faults = {**{name: sentence for name, sentence in error.faults if name != "token_code"}, **faults}
+    if "role_arn" in faults:
+        faults["role"] = faults.pop("role_arn") if "role" in asked else ""
+    return faults, line
+
+
+def _unless_default(session_name: str | None) -> str | None:
+    return None if session_name == default_session_name() else session_name
+
+
+def _told(error: BaseException) -> dict[str, Any]:
+    if isinstance(error, AssumeRoleError):
+        statement = None if error.statement is None else json.dumps(error.statement, indent=2)
+        return {
+            "happened": error.happened,
+            "advice": error.advice,
+            "said": error.said,
+            "statement": statement,
+        }
+    if isinstance(error, KeyboardInterrupt):
+        return {"happened": "It was interrupted.", "advice": "Everything is as it was before."}
+    # Whatever else may come has not met the check for secrets: its kind alone is shown.
+    return {
+        "happened": f"The form met a {type(error).__name__}.",
+        "advice": "Try the line below in a cell: it tells more.",
+    }
+
+
+def _choices() -> dict[str, Any]:
+    return {
+        "roles": [],
+        "profiles": [],
+        "regions": [],
+        "devices": [],
+        "durations": [[str(seconds), _in_words(seconds)] for seconds in _DURATIONS if _possible(seconds)],
+    }
+
+
+def _possible(seconds: int) -> bool:
+    return MIN_DURATION_SECONDS <= seconds <= MAX_DURATION_SECONDS
+
+
+def _in_words(seconds: int) -> str:
+    hours, minutes = divmod(seconds // _MINUTE, 60)
+    parts = [(hours, "hour"), (minutes, "minute")]
+    return " ".join(f"{number} {unit}{'s' * (number > 1)}" for number, unit in parts if number)
