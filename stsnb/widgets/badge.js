@@ -69,7 +69,7 @@ export default () => {
 
     render({ model, el }) {
       const ending = new AbortController();
-      const live = kernelOf(el, ending.signal, () => show());
+      const live = kernelOf(model, el, () => show());
       const now = () => Date.now() + (live() ? ahead : 0);
 
       const sign = element("span.stsnb-sign", { ariaHidden: "true" });
@@ -89,7 +89,6 @@ export default () => {
         element("div.stsnb-row", {}, about, acts),
         note,
       );
-      el.dataset.lmSuppressShortcuts = "true"; // JupyterLab's, which would take Enter from the buttons
       el.append(badge);
 
       // Each part is written only when it changes: a reader's selection stays, and so does a screen reader's calm.

@@ -8,16 +8,16 @@ import weakref
 from contextlib import suppress
 from typing import Any
 
-import anywidget
 import traitlets
 
 from stsnb.card import first_line
 from stsnb.kernel import Kernel
 from stsnb.role import AssumedRole
+from stsnb.widgets.beside import Beside
 from stsnb.widgets.files import text_of
 
 
-class Badge(anywidget.AnyWidget):
+class Badge(Beside):
     """A role as a widget: what is shown of it anywhere follows the one role.
 
     It is made by `badge_of` and asks and changes nothing by itself. The browser counts down; a message is sent

@@ -6,6 +6,8 @@ function element(kind, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
   made.classList.add(...classes);
   made.append(...children);
+  // JupyterLab's shortcuts would act on the keys that are meant for these.
+  if (["button", "input", "select", "summary"].includes(tag)) made.dataset.lmSuppressShortcuts = "true";
   return made;
 }
 
@@ -49,11 +51,14 @@ async function copy(text) {
   }
 }
 
-/** Call `onchange` when a view gains or loses its kernel; return what tells whether it has one. */
-function kernelOf(host, signal, onchange) {
+/** Call `onchange` when a view loses its kernel; return what tells whether it has one. */
+function kernelOf(model, host, onchange) {
   host.classList.add("stsnb-host");
-  const observer = new MutationObserver(onchange);
-  observer.observe(host, { attributeFilter: ["class"] });
-  signal.addEventListener("abort", () => observer.disconnect());
-  return () => !host.classList.contains("jupyter-widgets-disconnected");
+  let lost = false;
+  // A model that was made with a kernel hears of its comm again only when that is gone.
+  model.on("comm_live_update", () => {
+    lost = true;
+    onchange();
+  });
+  return () => !lost && !host.classList.contains("jupyter-widgets-disconnected");
 }

@@ -59,8 +59,7 @@ function fieldOf(form, name, choices) {
 
 export default {
   render({ model, el }) {
-    const ending = new AbortController();
-    const live = kernelOf(el, ending.signal, () => show());
+    const live = kernelOf(model, el, () => show());
     const number = ++forms;
 
     const fields = Object.keys(LABELS).map((name) => fieldOf(number, name, model.get("choices")));
@@ -86,7 +85,6 @@ export default {
     );
     const again = link("Assume another role", () => model.send({ do: "again" }));
     const view = element("div.stsnb.stsnb-form", {}, form, again);
-    el.dataset.lmSuppressShortcuts = "true"; // JupyterLab's, which would act on what is typed here
     el.append(view);
 
     // What was typed, without the code, which is never part of the model.
@@ -226,7 +224,6 @@ export default {
     offer();
     show();
     return () => {
-      ending.abort();
       clearTimeout(sending);
       for (const [event, act] of Object.entries(changes)) model.off(event, act);
     };

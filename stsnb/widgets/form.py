@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
-import anywidget
 import ipywidgets
 import traitlets
 
@@ -18,13 +18,14 @@ from stsnb.line import HOW, line_of
 from stsnb.request import AssumeRoleRequest, InvalidRequestError, default_session_name
 from stsnb.role import AssumedRole
 from stsnb.widgets.badge import badge_of
+from stsnb.widgets.beside import Beside
 from stsnb.widgets.files import text_of
 
 _MINUTE, _HOUR = 60, 3600
 _DURATIONS = (15 * _MINUTE, 30 * _MINUTE, *(hours * _HOUR for hours in (1, 2, 3, 4, 6, 8, 12)))
 
 
-class Fields(anywidget.AnyWidget):
+class Fields(Beside):
     """The fields of the form, the line that they stand for, and what came of asking.
 
     The MFA code is not among them: the browser sends it once, in a message that nothing stores.
@@ -124,6 +125,8 @@ def _read(fields: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     faults = {}
     if "duration_seconds" in asked:
         asked["duration_seconds"] = int(asked["duration_seconds"])
+    if "policy" in asked:
+        asked["policy"] = Path(asked["policy"].removeprefix("file://")).expanduser()
     if "policy_arns" in asked:
         asked["policy_arns"] = asked["policy_arns"].replace(",", " ").split()
     if "tags" in asked:

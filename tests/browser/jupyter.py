@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import secrets
+import subprocess
 import sys
 import uuid
 from collections.abc import Mapping
@@ -44,6 +45,7 @@ _CONFIG = {
         # `Notebook` waits for JupyterLab's own promises, by `window.jupyterapp`.
         "expose_app_in_browser": True,
     },
+    "JupyterNotebookApp": {"expose_app_in_browser": True},
 }
 
 # What must not come from the surroundings: settings of Jupyter's, and who the user is for AWS.
@@ -120,8 +122,11 @@ class JupyterServer:
     def address(self, name: str, mode: str = "doc") -> str:
         """Return the address at which a browser opens a file of the root, in a workspace of its own.
 
-        It has the token in it: do not print it.
+        It has the token in it: do not print it. The mode is ``doc`` or ``lab`` for JupyterLab, ``notebook`` for
+        Jupyter Notebook.
         """
+        if mode == "notebook":
+            return f"{self.url}/notebooks/{quote(name)}?token={self._token}"
         workspace = uuid.uuid4().hex
         page = "doc" if mode == "doc" else "lab"
         return f"{self.url}/{page}/workspaces/{workspace}/tree/{quote(name)}?token={self._token}"
@@ -136,6 +141,11 @@ class JupyterServer:
         """Start the kernel of a notebook, unless it has one, without waiting until it is up."""
         kernel = {"name": "python3"}
         self.ask("POST", "/api/sessions", {"path": name, "name": name, "type": "notebook", "kernel": kernel})
+
+    def trust(self, name: str) -> None:
+        """Trust a notebook, as its owner does."""
+        command = [sys.executable, "-m", "jupyter", "trust", str(self.root / name)]
+        subprocess.run(command, env=self._sandbox.environment, check=True, capture_output=True)
 
     def end_kernels(self) -> None:
         """End every kernel, and wait until they are gone."""

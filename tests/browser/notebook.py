@@ -11,6 +11,7 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 from tests.browser.jupyter import JupyterServer
 
 Theme = Literal["light", "dark"]
+Mode = Literal["doc", "lab", "notebook"]
 
 #: Where pictures go; git ignores it.
 SCREENSHOTS = Path(__file__).resolve().parents[2] / ".screenshots"
@@ -61,9 +62,7 @@ class Notebook:
         page.on("console", self._note)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
-    def open(
-        self, name: str, *, theme: Theme = "light", mode: Literal["doc", "lab"] = "doc", seconds: float = 60
-    ) -> None:
+    def open(self, name: str, *, theme: Theme = "light", mode: Mode = "doc", seconds: float = 60) -> None:
         """Open a notebook of the server's root, and wait until its kernel is idle.
 
         Parameters
@@ -73,7 +72,8 @@ class Notebook:
         theme : str
             ``light`` or ``dark``.
         mode : str
-            ``doc`` shows the notebook alone; ``lab`` with the side bars and the status bar.
+            ``doc`` shows the notebook alone; ``lab`` with the side bars and the status bar; ``notebook`` is
+            Jupyter Notebook instead of JupyterLab.
         seconds : float
             How long to wait at most.
         """
@@ -108,6 +108,11 @@ class Notebook:
     def interrupt(self) -> None:
         """Interrupt the kernel."""
         self._execute("kernelmenu:interrupt", wait=True, seconds=30)
+
+    def restart(self) -> None:
+        """Restart the kernel, without a question."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+        self.wait_for_idle()
 
     def save(self) -> None:
         """Save the notebook."""
