@@ -43,7 +43,7 @@ function aboutOf(state, role) {
     gone: [],
     ended: [],
   }[state] ?? [role.renewable ? "renews itself" : "does not renew itself"];
-  if (role.standing === "apart") parts.push("only its own session acts as it");
+  if (role.standing === "apart") parts.push("own session only");
   return [...parts, `from ${role.origin}`].join(" · ");
 }
 

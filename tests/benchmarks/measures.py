@@ -19,6 +19,7 @@ from botocore.credentials import RefreshableCredentials
 
 import stsnb
 from stsnb.demo import ROLE_ARN
+from tests.benchmarks.browser import click_to_badge
 
 #: How long AWS's own STS takes to answer.
 STS_SECONDS = 0.08
@@ -188,6 +189,28 @@ def frozen_credentials(seconds: int) -> tuple[float, float]:
     return in_turns(lambda: signing(ours), lambda: signing(reference), 5)
 
 
+# --- the badge -------------------------------------------------------------------------------------------------
+
+_TIMED = "\nimport time; start = time.perf_counter(); {code}; print(time.perf_counter() - start)"
+_BADGE = "from stsnb.widgets.badge import bundle; bundle(stsnb.current_role(), stsnb.api.kernel)"
+
+
+def first_badge() -> tuple[float, float]:
+    return in_turns(
+        lambda: float(python(_OURS + _TIMED.format(code=_BADGE))),
+        lambda: float(python(_OURS + _TIMED.format(code="import ipywidgets, anywidget"))),
+        10,
+    )
+
+
+def click_to_badge_slow() -> tuple[float, float]:
+    with slow_sts():
+        return click_to_badge()
+
+
+# --- idle ------------------------------------------------------------------------------------------------------
+
+
 def idle() -> tuple[float, float]:
     """The processor's time that a process with a role in force takes in a minute in which nothing happens."""
     code = (
@@ -205,5 +228,7 @@ MEASURES = [
     Measure("assume_role, loopback / client.assume_role", None, warm),
     Measure("get_frozen_credentials, 1 h / botocore's", 1.0, lambda: frozen_credentials(3600)),
     Measure("get_frozen_credentials, 900 s / botocore's", 0.2, lambda: frozen_credentials(900)),
+    Measure("first badge / import ipywidgets, anywidget", 1.2, first_badge),
+    Measure("click to badge / assume_role and a round trip", 1.3, click_to_badge_slow),
     Measure("idle processor time in 60 s / 10 ms", 1.0, idle),
 ]

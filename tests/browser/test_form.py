@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 from pytest_httpserver import HTTPServer
 
+from stsnb.demo import EmbeddedAWS
 from stsnb.request import default_session_name
 from tests.browser.accessibility import violations
 from tests.browser.notebook import Notebook, Theme
@@ -271,3 +272,29 @@ import ipywidgets
 code = '{CODE[:3]}' + '{CODE[3:]}'
 states = str([widget.get_state() for widget in ipywidgets.widgets.widget._instances.values()])
 'session_name' in states, code not in states"""
+
+
+# --- the README's pictures ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_badge_and_form_in_one_notebook(embedded_aws: EmbeddedAWS, notebook: Notebook, theme: Theme) -> None:
+    setting = f"import os; os.environ.update({embedded_aws.environment!r})"
+    cells = "%load_ext stsnb", f"%assume_role {ROLE} RoleSession1", "%assume_role", setting
+    notebook.server.write("picture.ipynb", *cells)
+    notebook.page.set_viewport_size({"width": 860, "height": 690})
+    notebook.open("picture.ipynb", theme=theme)
+    notebook.run(3)
+    for cell in range(3):
+        notebook.run(cell)
+    form = notebook.output(2).locator(".stsnb-form")
+    field(form, "Role").fill("arn:aws:iam::123456789012:role/role-for-archive")
+    field(form, "Session name").fill("Role Session 1")
+    field(form, "Region").focus()
+    expect(go(form)).to_have_text("Mend the session name")
+    expect(time_of(badge(notebook, 1))).to_have_text("59 min")
+    notebook.cell(3).evaluate("cell => (cell.style.display = 'none')")
+    notebook.screenshot(
+        f"stsnb-{theme}", notebook.page.locator(".jp-WindowedPanel-outer, .jp-Notebook").first
+    )
+    assert notebook.errors == []
