@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from datetime import datetime, timedelta, timezone
 
@@ -98,6 +99,7 @@ def test_each_state_is_plain_in_words_and_can_be_read(
         expect(time_of(badge(notebook, cell))).to_contain_text(time)
         expect(badge(notebook, cell)).to_contain_text(words)
     expect(badge(notebook, 4)).to_contain_text("123456789012 · RoleSession1 · ap-northeast-2")
+    expect(time_of(badge(notebook, 4))).to_have_attribute("title", re.compile(r"^until .*\d:\d\d:\d\d"))
     expect(badge(notebook, 8).get_by_role("button", name="Renew")).to_be_disabled()
     expect(badge(notebook, 1).get_by_role("button")).to_have_text(["Copy ARN"])
     notebook.screenshot(f"badge-states-{theme}")
