@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from stsnb import defaults
 from stsnb.kernel import kernel
 from stsnb.request import AssumeRoleRequest, InvalidRequestError
 from stsnb.role import AssumedRole
@@ -20,6 +21,7 @@ def assume_role(
     external_id: str | None = None,
     policy: Mapping[str, Any] | os.PathLike[str] | str | None = None,
     policy_arns: Iterable[str] | None = None,
+    read_only: bool | None = None,
     tags: Mapping[str, str] | None = None,
     transitive_tag_keys: Iterable[str] | None = None,
     source_identity: str | None = None,
@@ -27,7 +29,7 @@ def assume_role(
     token_code: str | None = None,
     profile: str | None = None,
     region: str | None = None,
-    refresh: bool = True,
+    refresh: bool | None = None,
     inject: bool = True,
 ) -> AssumedRole:
     """Assume a role, and put it in force in this process.
@@ -37,13 +39,16 @@ def assume_role(
     credentials that the process had before any role. As a context manager the result puts back at its end
     what was in force before.
 
+    What is left out is what the configuration says (`stsnb.config.AssumeRole`): first that of an alias, then the
+    general one.
+
     The names and limits are those of STS (`STS API reference, AssumeRole
     <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>`_).
 
     Parameters
     ----------
     role : str
-        The role's ARN.
+        The role's ARN, or a configured alias.
     session_name : str, optional
         2 to 64 letters, digits and ``_+=,.@-``, shown in CloudTrail; made from your user name if left out.
     duration_seconds : int, optional
@@ -54,7 +59,11 @@ def assume_role(
         A session policy that narrows the role: a dict, the path of a JSON file, or JSON text; with
         `policy_arns` at most 2048 characters.
     policy_arns : iterable of str, optional
-        At most 10 ARNs of managed policies that narrow the role.
+        At most 10 ARNs of managed policies that narrow the role, of AWS's own or of the role's account.
+    read_only : bool, optional
+        True narrows the role to reading, by AWS's managed policy ReadOnlyAccess (on a server without accounts,
+        such as Ceph or MinIO, by the same for S3); not together with other session policies, which would widen
+        it.
     tags : dict of str to str, optional
         At most 50 session tags; keys of 1 to 128, values of 0 to 256 characters.
     transitive_tag_keys : iterable of str, optional
@@ -70,7 +79,7 @@ def assume_role(
     region : str, optional
         The region of STS and of the role's clients; the source's if left out.
     refresh : bool, optional
-        False for a session that ends: its credentials are not renewed.
+        False for a session that ends: its credentials are not renewed. True if left out.
     inject : bool, optional
         False leaves the process alone: only the returned role's `session` acts as it.
 
@@ -83,25 +92,38 @@ def assume_role(
     AssumeRoleError
         If it did not work: what happened and what to do. Everything is as it was before.
     """
+    given = {
+        "session_name": session_name,
+        "duration_seconds": duration_seconds,
+        "external_id": external_id,
+        "policy": policy,
+        "policy_arns": policy_arns,
+        "read_only": read_only,
+        "tags": tags,
+        "transitive_tag_keys": transitive_tag_keys,
+        "source_identity": source_identity,
+        "serial_number": serial_number,
+        "token_code": token_code,
+        "profile": profile,
+        "region": region,
+        "refresh": refresh,
+    }
+    role, asked = _configured(role, {name: value for name, value in given.items() if value is not None})
+    ours = {name: asked.pop(name) for name in ("profile", "region", "refresh") if name in asked}
     try:
-        request = AssumeRoleRequest.of(
-            role,
-            session_name,
-            duration_seconds=duration_seconds,
-            external_id=external_id,
-            policy=policy,
-            policy_arns=policy_arns,
-            tags=tags,
-            transitive_tag_keys=transitive_tag_keys,
-            source_identity=source_identity,
-            serial_number=serial_number,
-            token_code=token_code,
-        )
+        request = AssumeRoleRequest.of(role, **asked)
     except InvalidRequestError as error:
         from stsnb.advice import explain  # a failure alone needs IPython, which it imports
 
         raise explain(error) from None
-    return kernel.assume(request, profile=profile, region=region, refresh=refresh, inject=inject)
+    return kernel.assume(request, **ours, inject=inject)
+
+
+def _configured(role: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Find the ARN of a role and all that is asked for: what was given, then the alias, then the configuration."""
+    configured = defaults.current()
+    role_arn, asked = configured.of_alias(role, given)
+    return role_arn, configured.completed(asked)
 
 
 def current_role() -> AssumedRole | None:

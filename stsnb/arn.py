@@ -108,6 +108,11 @@ class RoleArn:
             return f"The path must be at most 512 visible ASCII characters between slashes, not {shorten(self.path)}"
         return None
 
+    @property
+    def has_account(self) -> bool:
+        """Whether it names an account as AWS does, by 12 digits; without one it is a role of Ceph or MinIO."""
+        return len(self.account_id) == 12 and set(self.account_id) <= _DIGITS
+
     def __str__(self) -> str:
         return f"arn:{self.partition}:iam::{self.account_id}:role{self.path}{self.name}"
 

@@ -8,7 +8,11 @@ from pathlib import Path
 from string import Template
 from typing import Protocol
 
+#: From here on the room that STS has for session policies and tags is worth a remark: one more may be too much.
+TELL_SIZE_OVER_PERCENT = 50
+
 _TEMPLATE = Path(__file__).with_name("card.html")
+_EDGES = ("var(--jp-success-color1, #2e7d32)", "var(--jp-warn-color1, #b26a00)")
 
 
 class Shown(Protocol):
@@ -32,10 +36,16 @@ class Shown(Protocol):
     def renewal_error(self) -> Exception | None: ...  # noqa: D102
     @property
     def renewable(self) -> bool: ...  # noqa: D102
+    @property
+    def scope(self) -> str | None: ...  # noqa: D102
+    @property
+    def packed_policy_size(self) -> int | None: ...  # noqa: D102
+    @property
+    def danger(self) -> str | None: ...  # noqa: D102
 
 
 def text(role: Shown) -> str:
-    """Return one line: role, account, session, absolute expiry in UTC, time left.
+    """Return one line: role, account, session, what narrows it, absolute expiry in UTC, time left.
 
     Parameters
     ----------
@@ -46,7 +56,9 @@ def text(role: Shown) -> str:
     -------
     str
     """
-    parts = [role.role_name, role.account_id, role.session_name, f"{_expiry(role)} ({left(role.remaining)})"]
+    parts = [role.role_name, role.account_id, role.session_name, role.scope]
+    parts.append(f"{_expiry(role)} ({left(role.remaining)})")
+    parts += remarks(role)
     if not role.renewable:
         parts.append("does not renew itself")
     if role.renewal_error is not None:
@@ -68,6 +80,7 @@ def html(role: Shown) -> str:
         Everything in it is escaped; it has no script, so that it shows in any saved notebook.
     """
     error = role.renewal_error
+    notes = remarks(role) + ([] if error is None else [f"renewal fails: {first_line(error)}"])
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         name=escape(role.role_name),
         arn=escape(role.arn),
@@ -75,11 +88,31 @@ def html(role: Shown) -> str:
         expiry=escape(_expiry(role)),
         left=escape(left(role.remaining)),
         renews="renews itself" if role.renewable else "does not renew itself",
-        edge="var(--jp-success-color1, #2e7d32)" if error is None else "var(--jp-warn-color1, #b26a00)",
-        note=""
-        if error is None
-        else f'<div class="stsnb-note">Renewal fails: {escape(first_line(error))}</div>',
+        scope=f"<span>{escape(role.scope)}</span>" if role.scope else "",
+        edge=_EDGES[role.danger is not None or error is not None],
+        note="".join(f'<div class="stsnb-note">{escape(note[0].upper() + note[1:])}</div>' for note in notes),
     )
+
+
+def remarks(role: Shown) -> list[str]:
+    """Return what a person should know of a role beyond who it is and until when.
+
+    Parameters
+    ----------
+    role : Shown
+        The role.
+
+    Returns
+    -------
+    list of str
+        In words that begin small: ``take care: it matches *prod*``.
+    """
+    found = []
+    if role.danger is not None:
+        found.append(f"take care: it matches {role.danger}")
+    if (role.packed_policy_size or 0) > TELL_SIZE_OVER_PERCENT:
+        found.append(f"session policies and tags {role.packed_policy_size} % full")
+    return found
 
 
 def left(remaining: timedelta) -> str:

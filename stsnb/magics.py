@@ -61,7 +61,12 @@ class RoleMagics(Magics):
     """The faces of the kernel in a notebook; they keep nothing of their own about the role."""
 
     @magic_arguments()
-    @argument("role", nargs="?", metavar="ROLE", help="the role's ARN: arn:aws:iam::123456789012:role/NAME")
+    @argument(
+        "role",
+        nargs="?",
+        metavar="ROLE",
+        help="the role's ARN, arn:aws:iam::123456789012:role/NAME, or a configured alias",
+    )
     @argument(
         "session_name",
         nargs="?",
@@ -89,6 +94,11 @@ class RoleMagics(Magics):
         metavar="ARN",
         help="at most 10 managed policies that narrow the role",
     )
+    @argument(
+        "--read-only",
+        action=argparse.BooleanOptionalAction,
+        help="narrow the role to reading, by AWS's policy ReadOnlyAccess (default: as configured)",
+    )
     @argument("--tags", type=_tag, nargs="+", metavar="KEY=VALUE", help="at most 50 session tags")
     @argument("--transitive-tag-keys", nargs="+", metavar="KEY", help="tags that chained roles inherit")
     @argument("--source-identity", metavar="NAME", help="who is behind the session, 2 to 64 characters")
@@ -99,11 +109,9 @@ class RoleMagics(Magics):
     )
     @argument("--region", metavar="REGION", help="the region of STS and of the role's clients")
     @argument(
-        "--no-refresh",
-        dest="refresh",
-        action="store_false",
-        default=None,
-        help="a session that ends: do not renew it",
+        "--refresh",
+        action=argparse.BooleanOptionalAction,
+        help="renew the credentials as long as they are in use, or let the session end (default: renew)",
     )
     @line_cell_magic
     def assume_role(self, line: str, cell: str | None = None) -> AssumedRole | AssumeRoleForm | None:

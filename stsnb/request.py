@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from stsnb import limits
+from stsnb import limits, scoping
 from stsnb.arn import RoleArn, shorten
 
 
@@ -48,7 +48,9 @@ class AssumeRoleRequest:
     policy : str, optional
         A session policy, in JSON. With `policy_arns` at most 2048 characters, as sent.
     policy_arns : tuple of str, optional
-        At most 10 ARNs of managed policies.
+        At most 10 ARNs of managed policies, of AWS's own or of the role's account.
+    read_only : bool
+        Whether ReadOnlyAccess is the session policy; not together with others, which would widen it.
     tags : dict of str to str, optional
         At most 50 session tags; keys of 1 to 128, values of 0 to 256 characters; keys that differ only in
         case are the same key.
@@ -73,6 +75,7 @@ class AssumeRoleRequest:
     external_id: str | None = None
     policy: str | None = field(default=None, repr=False)
     policy_arns: tuple[str, ...] = ()
+    read_only: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
     transitive_tag_keys: tuple[str, ...] = ()
     source_identity: str | None = None
@@ -146,6 +149,9 @@ class AssumeRoleRequest:
             yield "duration_seconds", limits.duration_faults(self.duration_seconds)
         yield "policy", limits.policy_faults(self.policy or "")
         yield "policy_arns", limits.policy_arn_faults(self.policy_arns)
+        if isinstance(self.role_arn, RoleArn):
+            yield "policy_arns", scoping.policy_arn_faults(self)
+            yield "read_only", scoping.read_only_faults(self)
         too_long = limits.policy_length_faults(self.policy or "", self.policy_arns)
         yield "policy" if self.policy else "policy_arns", too_long
         yield "tags", limits.tag_faults(self.tags)
@@ -164,6 +170,11 @@ class AssumeRoleRequest:
             yield "token_code", [needs]
 
     @property
+    def scope(self) -> str | None:
+        """What narrows the session: ``read-only``, ``scoped`` by session policies, or None."""
+        return scoping.scope(self)
+
+    @property
     def renewable(self) -> bool:
         """Whether it can be sent again without a person: an MFA code is good only once."""
         return self.token_code is None
@@ -176,13 +187,14 @@ class AssumeRoleRequest:
         dict
             STS's parameter names and values; what was not asked for is absent.
         """
+        policy, policy_arns = scoping.session_policies(self)
         asked = {
             "RoleArn": str(self.role_arn),
             "RoleSessionName": self.session_name,
             "DurationSeconds": self.duration_seconds,
             "ExternalId": self.external_id,
-            "Policy": self.policy,
-            "PolicyArns": [{"arn": arn} for arn in self.policy_arns],
+            "Policy": policy,
+            "PolicyArns": [{"arn": arn} for arn in policy_arns],
             "Tags": [{"Key": key, "Value": value} for key, value in self.tags.items()],
             "TransitiveTagKeys": list(self.transitive_tag_keys),
             "SourceIdentity": self.source_identity,

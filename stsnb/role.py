@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from stsnb import defaults
 from stsnb.credentials import RoleCredentials
 from stsnb.request import AssumeRoleRequest
 from stsnb.response import AssumeRoleResponse
@@ -120,6 +121,26 @@ class AssumedRole:
     def renewable(self) -> bool:
         """Whether it renews itself: not with ``refresh=False``, nor when an MFA code was needed."""
         return self._credentials.renewable
+
+    @property
+    def scope(self) -> str | None:
+        """What narrows the session: ``read-only``, ``scoped`` (by session policies), or None."""
+        return self._request.scope
+
+    @property
+    def packed_policy_size(self) -> int | None:
+        """How full STS's room for session policies and tags is, in percent; None where a server does not tell."""
+        return self._credentials.response.packed_policy_size
+
+    @property
+    def danger(self) -> str | None:
+        """The pattern of ``AssumeRole.dangerous`` in the configuration that the role matches; None if it does not."""
+        return defaults.current().danger(self._request.role_arn)
+
+    @property
+    def dangerous(self) -> bool:
+        """Whether the configuration marks the role as one that needs care."""
+        return self.danger is not None
 
     @property
     def session(self) -> boto3.Session:

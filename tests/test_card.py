@@ -27,6 +27,9 @@ class Role:
     remaining: timedelta = timedelta(minutes=59, seconds=59)
     renewal_error: Exception | None = None
     renewable: bool = True
+    scope: str | None = None
+    packed_policy_size: int | None = None
+    danger: str | None = None
 
 
 class Page(HTMLParser):
