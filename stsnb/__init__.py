@@ -42,16 +42,25 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Add the magics: ``%load_ext stsnb``.
+    """Add the magics, their completion and their configuration: ``%load_ext stsnb``.
 
     Parameters
     ----------
     shell : InteractiveShell
         The shell of a notebook's kernel or of a terminal.
+
+    Raises
+    ------
+    AssumeRoleError
+        If what is configured for AssumeRole cannot be used; nothing is added then.
     """
+    from stsnb.completion import complete_in
+    from stsnb.config import configure
     from stsnb.magics import RoleMagics
 
+    configure(shell)
     shell.register_magics(RoleMagics)
+    complete_in(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
@@ -62,10 +71,14 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     shell : InteractiveShell
         The shell that the extension was loaded into.
     """
-    from stsnb.magics import RoleMagics
-
     if _reloading():
         return
+    from stsnb.completion import do_not_complete_in
+    from stsnb.config import unconfigure
+    from stsnb.magics import RoleMagics
+
+    do_not_complete_in(shell)
+    unconfigure(shell)
     for kind in RoleMagics.magics:
         for name in RoleMagics.magics[kind]:
             shell.magics_manager.magics[kind].pop(name, None)

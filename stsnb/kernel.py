@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
-from stsnb import libraries
+from stsnb import known, libraries
 from stsnb.chain import fingerprint
 from stsnb.credentials import RoleCredentials
 from stsnb.environment import Environment, credential_variables
@@ -191,11 +191,16 @@ class Kernel:
         except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
             self._sources.pop(profile, None)
             raise _explained(error, request, source, region, profile or self._profile_of_user()) from None
+        known.remember(role.role_arn, role.session_name)
         if inject:
             self._change(lambda: self._put_in_force(role))
         else:
             self._keeper.watch(role.credentials)
         return role
+
+    def environ_of_user(self) -> dict[str, str]:
+        """Return the environment as it would be without a role."""
+        return self._environment.of_user()
 
     def drop(self) -> AssumedRole | None:
         """Take the role in force out: everything is as it was before the first role.
@@ -408,6 +413,7 @@ class Kernel:
         self._show(None)
         self._scopes = [Scope()]
         self._sources.clear()
+        known.forget()
         self._keeper.stop()
 
 

@@ -6,6 +6,7 @@ botocore checks only types and minimums and sends the rest.
 
 from __future__ import annotations
 
+import re
 import string
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ MAX_POLICY_LENGTH = 2048
 MAX_POLICY_ARNS = 10
 MAX_TAGS = 50
 MAX_SESSION_NAME_LENGTH = 64
+#: Partition and account of a managed policy; the account is ``aws`` for AWS's own.
+MANAGED_POLICY_ARN = re.compile(r"arn:([^:\s]+):iam::([^:\s]*):policy/\S+")
 #: What STS takes in names.
 WORD = frozenset(string.ascii_letters + string.digits + "_+=,.@-")
 
@@ -79,7 +82,7 @@ def policy_arn_faults(arns: Sequence[str]) -> list[str]:
     found += [
         f"{shorten(arn)} is not the ARN of a managed policy, which looks like arn:aws:iam::aws:policy/NAME."
         for arn in arns
-        if not (arn.startswith("arn:") and 20 <= len(arn) <= MAX_POLICY_LENGTH)
+        if not (MANAGED_POLICY_ARN.fullmatch(arn) and len(arn) <= MAX_POLICY_LENGTH)
     ]
     return found
 

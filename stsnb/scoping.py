@@ -6,6 +6,7 @@ import json
 from typing import Protocol
 
 from stsnb.arn import RoleArn, shorten
+from stsnb.limits import MANAGED_POLICY_ARN
 
 READ_ONLY = "read-only"
 SCOPED = "scoped"
@@ -114,11 +115,8 @@ def policy_arn_faults(asked: Narrowed) -> list[str]:
         ]
     found = []
     for arn in asked.policy_arns:
-        parts = arn.split(":", 5)
-        if len(parts) == 6 and (parts[1], parts[4]) not in (
-            (role.partition, "aws"),
-            (role.partition, role.account_id),
-        ):
+        read = MANAGED_POLICY_ARN.fullmatch(arn)
+        if read and read.groups() not in ((role.partition, "aws"), (role.partition, role.account_id)):
             found.append(
                 f"The managed policy {shorten(arn)} is not for this role: STS takes those of its partition "
                 f"{role.partition} that are AWS's own (aws) or its account's ({role.account_id})."

@@ -11,6 +11,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from pytest_httpserver import HTTPServer
 
+from stsnb import defaults
 from stsnb.demo import EmbeddedAWS
 from stsnb.kernel import kernel
 from tests.sts import ScriptedSTS
@@ -33,8 +34,10 @@ def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     kernel.reset()
+    defaults.put(defaults.Defaults())
     yield
     kernel.reset()
+    defaults.put(defaults.Defaults())
 
 
 @pytest.fixture

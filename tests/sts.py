@@ -24,6 +24,7 @@ class ScriptedSTS:
 
     server: HTTPServer
     seconds: int = 3600
+    packed_policy_size: int | None = None
     requests: list[dict[str, str]] = field(default_factory=list)
     respond: Callable[[dict[str, str]], Response] | None = None
 
@@ -84,6 +85,11 @@ class ScriptedSTS:
         """The answer that AWS gives: the n-th call's keys end in n."""
         n = next(self._number)
         role = asked["RoleArn"].rpartition("/")[2]
+        packed = (
+            ""
+            if self.packed_policy_size is None
+            else f"<PackedPolicySize>{self.packed_policy_size}</PackedPolicySize>"
+        )
         ends = datetime.now(timezone.utc) + timedelta(seconds=int(asked.get("DurationSeconds", self.seconds)))
         return Response(
             f'<AssumeRoleResponse xmlns="{XMLNS}"><AssumeRoleResult>'
@@ -93,6 +99,6 @@ class ScriptedSTS:
             f"<Expiration>{ends:%Y-%m-%dT%H:%M:%SZ}</Expiration></Credentials>"
             f"<AssumedRoleUser><AssumedRoleId>AROAEXAMPLE:{asked['RoleSessionName']}</AssumedRoleId>"
             f"<Arn>arn:aws:sts::123456789012:assumed-role/{role}/{asked['RoleSessionName']}</Arn></AssumedRoleUser>"
-            "</AssumeRoleResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></AssumeRoleResponse>",
+            f"{packed}</AssumeRoleResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></AssumeRoleResponse>",
             content_type="text/xml",
         )

@@ -84,7 +84,7 @@ def managed_of(length: int) -> str:
         ("duration_seconds", 900, {}),
         ("duration_seconds", 43200, {}),
         ("policy_arns", (MANAGED,) * 10, {}),
-        ("policy_arns", (managed_of(20),), {}),
+        ("policy_arns", (managed_of(25),), {}),
         ("policy_arns", (managed_of(2048),), {}),
         ("policy", policy_of(2048), {}),
         ("policy", policy_of(2048 - len(MANAGED)), {"policy_arns": (MANAGED,)}),
@@ -144,7 +144,7 @@ def test_what_is_within_the_limit_is_asked_as_given(
         ("duration_seconds", 43201, {}, "is 43201 seconds; STS takes 900 to 43200"),
         ("duration_seconds", 0, {}, "MaxSessionDuration"),
         ("policy_arns", [MANAGED] * 11, {}, "There are 11 managed session policies; STS takes at most 10"),
-        ("policy_arns", [managed_of(19)], {}, "is not the ARN of a managed policy"),
+        ("policy_arns", [managed_of(24)], {}, "is not the ARN of a managed policy"),
         ("policy_arns", ["ReadOnlyAccess_is_a_name"], {}, "looks like arn:aws:iam::aws:policy/NAME"),
         (
             "policy_arns",
