@@ -256,8 +256,8 @@ def _quoted(value: str, line: Line, *, ends: bool) -> str | None:
 def _words(text: str) -> list[_Word]:
     """Split a line as the magic does; the last word is the one at its end, empty after a blank."""
     words = [_Word()]
-    for character in text.replace("\\\n", "  "):
-        word = words[-1]
+    for typed in re.findall(r"\\\n|.", text, re.DOTALL):
+        word, character = words[-1], " " if typed == "\\\n" else typed
         if word.quote:
             if character == word.quote:
                 word.quote = ""
@@ -271,7 +271,7 @@ def _words(text: str) -> list[_Word]:
             word.quote = character
         else:
             word.value += character
-        word.raw += character
+        word.raw += typed
     return words
 
 

@@ -6,6 +6,7 @@ import gc
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import boto3
 from botocore.credentials import RefreshableCredentials
@@ -69,6 +71,43 @@ def load_ext() -> tuple[float, float]:
         lambda: float(python(_IN_A_KERNEL.format(code="import boto3"))),
         10,
     )
+
+
+# --- completing -------------------------------------------------------------------------------------------------
+
+_COMPLETE = """
+import time
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.extension_manager.load_extension("stsnb")
+times = []
+for line in ("%assume_role ", "%assume_role arn:aws:iam::1234567", "%assume_role team-19", "%assume_role x --profile t"):
+    start = time.perf_counter()
+    with provisionalcompleter():
+        assert list(shell.Completer.completions(line, len(line)))
+    times.append(time.perf_counter() - start)
+print(max(times))
+"""
+
+
+def completion() -> tuple[float, float]:
+    """The slowest completion in a new kernel, its first among them, with 2,000 profiles that name roles."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "config"
+        config.write_text(
+            "".join(
+                f"[profile team-{n:04}]\nrole_arn = arn:aws:iam::{123456700000 + n}:role/team/role-{n:04}\n"
+                f"source_profile = default\nregion = eu-west-1\nduration_seconds = 3600\n\n"
+                for n in range(2000)
+            )
+        )
+        before = os.environ["AWS_CONFIG_FILE"]
+        os.environ["AWS_CONFIG_FILE"] = str(config)
+        try:
+            return min(float(python(_COMPLETE)) for _ in range(5)), 0.050
+        finally:
+            os.environ["AWS_CONFIG_FILE"] = before
 
 
 # --- a whole process -------------------------------------------------------------------------------------------
@@ -222,6 +261,7 @@ def idle() -> tuple[float, float]:
 
 MEASURES = [
     Measure("%load_ext stsnb / import boto3", 0.15, load_ext),
+    Measure("completion, 2,000 profiles / 50 ms", 1.0, completion),
     Measure("process to role in force / by hand", 1.0, process),
     Measure("the same, STS of 80 ms", 1.0, process_slow),
     Measure("assume_role, STS of 80 ms / client.assume_role", 1.15, warm_slow),
