@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,9 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from stsnb import limits
 from stsnb.arn import RoleArn, shorten
-from stsnb.request import AssumeRoleRequest, InvalidRequestError
 
 #: What an alias may hold beside its ``role_arn``: the parameters of `stsnb.assume_role` by their names. Not
 #: ``token_code``, which is good once, nor ``inject``, which is not about the role.
@@ -193,6 +190,8 @@ def general_fault(name: str, value: Any) -> str | None:
     -------
     str or None
     """
+    from stsnb import limits  # what is configured needs it; loading without any does not
+
     if name == "session_name":
         faults = limits.TEXTS["session_name"].faults(value)
     elif name == "duration_seconds":
@@ -214,12 +213,16 @@ def _names_file(policy: object) -> bool:
 def _instead(name: object) -> str:
     if name == "token_code":
         return "but an MFA code is good only once: give it with each assume_role."
+    import difflib
+
     if close := difflib.get_close_matches(str(name), ("role_arn", *ALIAS_PARAMETERS), n=1):
         return f"which no alias has; did you mean {close[0]}?"
     return f"which no alias has; there are role_arn, {', '.join(ALIAS_PARAMETERS)}."
 
 
 def _request_fault(named: str, held: Mapping[str, Any]) -> str | None:
+    from stsnb.request import AssumeRoleRequest, InvalidRequestError  # as above
+
     asked = {name: value for name, value in held.items() if name not in _OWN_KINDS}
     if _names_file(asked.get("policy")):
         del asked["policy"]

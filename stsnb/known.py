@@ -294,15 +294,16 @@ def _read(file: Path, _modified: int, _size: int) -> dict[str, dict[str, str]]:
         text = line.strip()
         if not text or text[0] in "#;":
             continue
-        depth = len(line) - len(line.lstrip())
+        depth = len(line) - len(line.lstrip()) if line[0].isspace() else 0
         if in_option and depth > indent:
             continue  # the value goes on, or settings of a service stand below it
         indent, in_option = depth, False
         if text[0] == "[":
             name, closed, _ = text[1:].rpartition("]")
             section = found.setdefault(name, {}) if closed else {}
-        elif (option := _OPTION.match(text)) is not None:
+        elif "=" in text or ":" in text:
             in_option = True
-            if (key := option[1].lower()) in _KEYS:
+            option = _OPTION.match(text) if text[0] in "rRmM" else None
+            if option is not None and (key := option[1].lower()) in _KEYS:
                 section[key] = option[2]
     return found

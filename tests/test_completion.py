@@ -15,7 +15,8 @@ from jupyter_client.manager import KernelManager
 
 import stsnb
 from stsnb import defaults, known
-from stsnb.completion import Line, completions
+from stsnb.candidates import completions
+from stsnb.magicline import Line
 from tests.sts import ROLE, ScriptedSTS
 from tests.test_magics import run
 
