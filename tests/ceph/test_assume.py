@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from pathlib import Path
 
 import boto3
 import pytest
@@ -63,6 +65,57 @@ def test_a_session_policy_narrows_the_role(alice: CephGateway) -> None:
     with stsnb.assume_role(ROLE_ARN, policy=listing):
         assert boto3.client("s3").list_objects_v2(Bucket=ALLOWED)["KeyCount"] == 1
         assert read(ALLOWED) == "AccessDenied"
+
+
+def test_a_policy_in_a_file_narrows_the_role_to_the_keys_that_it_names(
+    alice: CephGateway, tmp_path: Path
+) -> None:
+    elsewhere = {"Effect": "Allow", "Action": "s3:*", "Resource": f"arn:aws:s3:::{ALLOWED}/reports/*"}
+    policy = tmp_path / "narrow.json"
+    policy.write_text(json.dumps({"Version": "2012-10-17", "Statement": [elsewhere]}, indent=2))
+    role = stsnb.assume_role(ROLE_ARN, policy=policy)
+    assert role.scope == "scoped"
+    s3 = boto3.client("s3")
+    s3.put_object(Bucket=ALLOWED, Key="reports/x", Body=b"x")
+    s3.delete_object(Bucket=ALLOWED, Key="reports/x")
+    assert read(ALLOWED) == "AccessDenied"
+
+
+def test_read_only_reads_and_writes_nothing_also_once_renewed(alice: CephGateway) -> None:
+    def writes() -> bool:
+        s3 = boto3.client("s3")
+        attempts = (
+            lambda: s3.put_object(Bucket=ALLOWED, Key="written", Body=b"w"),
+            lambda: s3.delete_object(Bucket=ALLOWED, Key=KEY),
+            lambda: s3.create_multipart_upload(Bucket=ALLOWED, Key="written"),
+            lambda: s3.put_bucket_acl(Bucket=ALLOWED, ACL="private"),
+        )
+        done = []
+        for attempt in attempts:
+            try:
+                attempt()
+                done.append(attempt)
+            except ClientError as error:
+                assert error.response["Error"]["Code"] == "AccessDenied"  # noqa: PT017
+        return bool(done)
+
+    role = stsnb.assume_role(ROLE_ARN, read_only=True)
+    assert role.scope == "read-only"
+    for _ in range(2):
+        assert read(ALLOWED) == BODY
+        assert boto3.client("s3").list_objects_v2(Bucket=ALLOWED)["KeyCount"] == 1
+        assert not writes()
+        role.refresh()
+    stsnb.assume_role(ROLE_ARN)
+    boto3.client("s3").put_object(Bucket=ALLOWED, Key="written", Body=b"w")
+    boto3.client("s3").delete_object(Bucket=ALLOWED, Key="written")
+
+
+def test_a_managed_policy_which_ceph_would_pass_over_is_refused(alice: CephGateway) -> None:
+    before = dict(os.environ)
+    with pytest.raises(stsnb.AssumeRoleError, match="narrow nothing: give the policy itself"):
+        stsnb.assume_role(ROLE_ARN, policy_arns=["arn:aws:iam::aws:policy/ReadOnlyAccess"])
+    assert os.environ == before
 
 
 def test_who_is_not_trusted_is_told_what_can_be_known(

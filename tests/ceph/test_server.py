@@ -125,6 +125,14 @@ def test_a_session_policy_narrows_the_role(ceph: CephGateway) -> None:
     assert not reads(s3, world.ALLOWED)
 
 
+def test_managed_session_policies_are_taken_and_passed_over(ceph: CephGateway) -> None:
+    read_only = [{"arn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}]
+    s3 = s3_of(assume(ceph.client("sts", config=ONE_TRY), PolicyArns=read_only), ceph.endpoint_url)
+
+    s3.put_object(Bucket=world.ALLOWED, Key="written-by-the-role", Body=b"w")
+    s3.delete_object(Bucket=world.ALLOWED, Key="written-by-the-role")
+
+
 def test_a_session_policy_never_widens_the_role(ceph: CephGateway) -> None:
     policy = world.allow(["s3:*"], world.OTHER)
 
