@@ -54,6 +54,28 @@ def test_the_quickstart_is_refused_let_in_and_refused_again(embedded_aws: Embedd
     assert "deliveries/2026-10.csv" in looks[1]
 
 
+def test_scoping_down_shows_what_narrows_each_session(embedded_aws: EmbeddedAWS) -> None:
+    executed = execute(
+        NOTEBOOKS[[p.stem for p in NOTEBOOKS].index("scoping-down")], embedded_aws.child_environment()
+    )
+    shown = {
+        cell.source.splitlines()[0].removeprefix("%assume_role "): "".join(map(as_text, cell.outputs))
+        for cell in executed.cells
+        if cell.cell_type == "code" and cell.source.startswith("%assume_role")
+    }
+    scopes = {
+        line: [word for word in ("read-only", "scoped") if word in text] for line, text in shown.items()
+    }
+    assert scopes == {
+        "$ROLE RoleSession1 --read-only": ["read-only"],
+        "$ROLE RoleSession1 --policy $policy_file": ["scoped"],
+        "$ROLE RoleSession1 --policy-arns arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess": ["scoped"],
+        "deliveries": ["read-only"],
+        "deliveries --no-read-only": [],
+    }
+    assert "take care: it matches *fileserver*" in shown["deliveries"]
+
+
 def test_the_secrets_that_the_kernel_holds_are_in_no_output_log_traceback_or_history(
     sts: ScriptedSTS, tmp_path: Path
 ) -> None:
