@@ -16,6 +16,7 @@ _ORDER = (
     "external_id",
     "policy",
     "policy_arns",
+    "read_only",
     "tags",
     "serial_number",
     "profile",
@@ -41,9 +42,11 @@ def line_of(asked: Mapping[str, Any]) -> str:
         words.append(asked["session_name"])
     for name in _ORDER:
         value = asked.get(name)
-        if value in (None, "", [], {}):
+        if value is None or value in ("", [], {}):
             continue
-        words.append(f"--{name.replace('_', '-')}")
+        words.append(f"--{'no-' if value is False else ''}{name.replace('_', '-')}")
+        if isinstance(value, bool):
+            continue
         if isinstance(value, Mapping):
             words += [f"{key}={text}" for key, text in value.items()]
         else:

@@ -33,6 +33,7 @@ def read(line: str) -> dict[str, Any] | None:
             "duration_seconds": st.integers(900, 43200),
             "external_id": words,
             "policy_arns": st.lists(st.just("arn:aws:iam::aws:policy/ReadOnlyAccess"), min_size=1),
+            "read_only": st.booleans(),
             "tags": st.dictionaries(names.filter(lambda key: "=" not in key), words, min_size=1),
             "serial_number": names,
             "profile": words,

@@ -43,6 +43,7 @@ function aboutOf(state, role) {
     gone: [],
     ended: [],
   }[state] ?? [role.renewable ? "renews itself" : "does not renew itself"];
+  if (role.scope) parts.unshift(role.scope);
   if (role.standing === "apart") parts.push("own session only");
   return [...parts, `from ${role.origin}`].join(" · ");
 }
@@ -57,6 +58,12 @@ function noteOf(state, role, now) {
     return `Renewal fails: ${role.trouble.text}${next}`;
   }
   return state === "ended" ? "Assume the role again." : "";
+}
+
+/** What stands below the line: what is the matter, and what a person should know of the role as long as it is used. */
+function notesOf(state, role, now) {
+  const used = !["dropped", "replaced", "gone", "ended"].includes(state);
+  return [noteOf(state, role, now), ...(used ? role.remarks : [])].filter(Boolean).join(" ");
 }
 
 export default () => {
@@ -97,15 +104,17 @@ export default () => {
         const role = model.get("role");
         const left = role.expires_at - now();
         const state = stateOf(role, left, live());
+        const signed = SIGNS[state] ?? (role.danger ? SIGNS.last : "");
         badge.dataset.state = state;
-        put(sign, SIGNS[state] ?? "");
-        sign.hidden = !SIGNS[state];
+        badge.toggleAttribute("data-danger", role.danger);
+        put(sign, signed);
+        sign.hidden = !signed;
         put(name, role.name);
         name.title = role.arn;
         put(where, role.where.join(" · "));
         put(time, timeOf(state, role, left));
         put(about, aboutOf(state, role));
-        const said = noteOf(state, role, now());
+        const said = notesOf(state, role, now());
         note.hidden = !said;
         if (note.dataset.said !== said) say(note, (note.dataset.said = said));
         renew.hidden = !live() || ["dropped", "replaced"].includes(state);

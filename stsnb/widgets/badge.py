@@ -10,7 +10,7 @@ from typing import Any
 
 import traitlets
 
-from stsnb.card import first_line
+from stsnb.card import first_line, remarks
 from stsnb.kernel import Kernel
 from stsnb.role import AssumedRole
 from stsnb.widgets.beside import Beside
@@ -68,6 +68,9 @@ class Badge(Beside):
             "origin": role.origin,
             "expires_at": role.expiration.timestamp() * 1000,
             "renewable": role.renewable,
+            "scope": role.scope,
+            "danger": role.danger is not None,
+            "remarks": [f"{remark[0].upper()}{remark[1:]}." for remark in remarks(role)],
             "asking": role.credentials.asking,
             "standing": standing.state,
             "replaced_by": _replaced_by(role, standing.by),

@@ -5,6 +5,7 @@ const LABELS = {
   session_name: "Session name",
   duration_seconds: "Duration",
   region: "Region",
+  read_only: "Read-only",
   serial_number: "MFA device",
   token_code: "MFA code",
   external_id: "External id",
@@ -14,7 +15,7 @@ const LABELS = {
   tags: "Tags",
 };
 const HINTS = {
-  role: "arn:aws:iam::123456789012:role/NAME",
+  role: "arn:aws:iam::123456789012:role/NAME, a profile or an alias",
   duration_seconds: "1 hour, STS's default",
   region: "the source's",
   serial_number: "arn:aws:iam::123456789012:mfa/NAME",
@@ -25,8 +26,14 @@ const HINTS = {
   policy_arns: "ARNs, a space between them",
   tags: "KEY=VALUE, a space between them",
 };
-const FIRST = ["role", "session_name", "duration_seconds", "region"];
-const CHOICES = { role: "roles", region: "regions", profile: "profiles", serial_number: "devices" };
+const FIRST = ["role", "session_name", "duration_seconds", "region", "read_only"];
+const CHOICES = {
+  role: "roles",
+  region: "regions",
+  profile: "profiles",
+  serial_number: "serial_numbers",
+  policy_arns: "policy_arns",
+};
 
 let forms = 0;
 
@@ -39,6 +46,8 @@ function fieldOf(form, name, choices) {
   if (name === "duration_seconds") {
     const options = [["", HINTS[name]], ...choices.durations];
     input = element("select", { id }, ...options.map(([value, text]) => element("option", { value, textContent: text })));
+  } else if (name === "read_only") {
+    input = element("input", { id, type: "checkbox" });
   } else {
     const off = { autocomplete: "off", spellcheck: false, autocapitalize: "off" };
     input = element("input", { id, type: "text", placeholder: HINTS[name] ?? "", ...off });
@@ -49,6 +58,7 @@ function fieldOf(form, name, choices) {
     input.setAttribute("list", list.id);
     parts.push(list);
   }
+  if (name === "read_only") parts.push(element("span.stsnb-quiet", { textContent: "look, but change nothing" }));
   if (name === "token_code") {
     Object.assign(input, { inputMode: "numeric", autocomplete: "one-time-code" });
   }
@@ -56,6 +66,9 @@ function fieldOf(form, name, choices) {
   input.setAttribute("aria-describedby", fault.id);
   return { name, input, fault, parts: [label, element("div", {}, ...parts, fault)] };
 }
+
+/** What stands in a field, as text. */
+const valueOf = (input) => (input.type === "checkbox" ? (input.checked ? "yes" : "") : input.value);
 
 export default {
   render({ model, el }) {
@@ -89,7 +102,7 @@ export default {
 
     // What was typed, without the code, which is never part of the model.
     const typed = () =>
-      Object.fromEntries(fields.filter((each) => each.name !== "token_code").map((each) => [each.name, each.input.value]));
+      Object.fromEntries(fields.filter((each) => each.name !== "token_code").map((each) => [each.name, valueOf(each.input)]));
     const touched = new Set();
     let sending = 0;
     let asked = -1; // the attempt that this view has asked for already
@@ -166,8 +179,9 @@ export default {
       const known = model.get("fields");
       for (const each of fields) {
         const value = known[each.name] ?? "";
-        if (each.name === "token_code" || each.input.value === value) continue;
-        each.input.value = value;
+        if (each.name === "token_code" || valueOf(each.input) === value) continue;
+        if (each.input.type === "checkbox") each.input.checked = value === "yes";
+        else each.input.value = value;
       }
     };
     const offer = () => {

@@ -10,10 +10,10 @@ from typing import Any
 import ipywidgets
 import traitlets
 
+from stsnb import defaults, known
 from stsnb.api import assume_role
 from stsnb.errors import AssumeRoleError
 from stsnb.kernel import kernel
-from stsnb.limits import MAX_DURATION_SECONDS, MIN_DURATION_SECONDS
 from stsnb.line import HOW, line_of
 from stsnb.request import AssumeRoleRequest, InvalidRequestError, default_session_name
 from stsnb.role import AssumedRole
@@ -22,7 +22,9 @@ from stsnb.widgets.beside import Beside
 from stsnb.widgets.files import text_of
 
 _MINUTE, _HOUR = 60, 3600
+# Within STS's limits of 900 and 43200 seconds.
 _DURATIONS = (15 * _MINUTE, 30 * _MINUTE, *(hours * _HOUR for hours in (1, 2, 3, 4, 6, 8, 12)))
+_YES = "yes"
 
 
 class Fields(Beside):
@@ -41,7 +43,7 @@ class Fields(Beside):
     #: What came of checking them: their version, for each field that is wrong why ("" if it is missing), and the
     #: magic's line that does the same.
     checked = traitlets.Dict().tag(sync=True)
-    #: What the fields offer: roles, profiles, regions, devices, durations.
+    #: What the fields offer: what the user's files and configuration name, and what was used before.
     choices = traitlets.Dict().tag(sync=True)
     #: ``open``; ``asking``; ``done``, when the badge shows what came of it.
     phase = traitlets.Unicode("open").tag(sync=True)
@@ -55,8 +57,7 @@ class Fields(Beside):
 
     def __init__(self) -> None:
         self._asking = threading.Lock()
-        fields = {"session_name": default_session_name()}
-        super().__init__(fields=fields, choices=_choices())
+        super().__init__(fields=_filled_in(), choices=_choices())
         self._check()
         self.observe(self._check, ["fields", "version"])
         self.on_msg(self._received)
@@ -125,6 +126,9 @@ def _read(fields: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     faults = {}
     if "duration_seconds" in asked:
         asked["duration_seconds"] = int(asked["duration_seconds"])
+    read_only = asked.pop("read_only", "") == _YES
+    if read_only != bool(defaults.current().general.get("read_only")):
+        asked["read_only"] = read_only
     if "policy" in asked:
         asked["policy"] = Path(asked["policy"].removeprefix("file://")).expanduser()
     if "policy_arns" in asked:
@@ -178,17 +182,29 @@ def _told(error: BaseException) -> dict[str, Any]:
 
 
 def _choices() -> dict[str, Any]:
+    environ = kernel.environ_of_user()
+    named = [*known.aliases(), *known.role_profiles(environ), *known.role_arns(environ)]
+    configured = defaults.current().general.get("duration_seconds")
+    durations = sorted({*_DURATIONS, *([configured] if configured else [])})
     return {
-        "roles": [],
-        "profiles": [],
-        "regions": [],
-        "devices": [],
-        "durations": [[str(seconds), _in_words(seconds)] for seconds in _DURATIONS if _possible(seconds)],
+        "roles": list(dict.fromkeys(named)),
+        "profiles": known.profiles(environ),
+        "regions": known.regions(),
+        "serial_numbers": known.serial_numbers(environ),
+        "policy_arns": known.policy_arns(),
+        "durations": [[str(seconds), _in_words(seconds)] for seconds in durations],
     }
 
 
-def _possible(seconds: int) -> bool:
-    return MIN_DURATION_SECONDS <= seconds <= MAX_DURATION_SECONDS
+def _filled_in() -> dict[str, str]:
+    """Return what stands in the fields at the beginning: what is configured."""
+    general = defaults.current().general
+    return {
+        "session_name": general.get("session_name") or default_session_name(),
+        "duration_seconds": str(general.get("duration_seconds", "")),
+        "region": general.get("region", ""),
+        "read_only": _YES if general.get("read_only") else "",
+    }
 
 
 def _in_words(seconds: int) -> str:
