@@ -50,6 +50,7 @@ def files(config: Path) -> Path:
     (config / "config").write_text(CONFIG)
     (config / "credentials").write_text(
         f"[default]\naws_access_key_id = AKIA\naws_secret_access_key = {SECRET_MARK}\n[keys]\nregion = eu-west-1\n"
+        "[work]\naws_access_key_id = AKIA\n"
     )
     return config
 
