@@ -110,8 +110,16 @@ def test_the_text_tells_that_renewal_fails_and_why() -> None:
     )
 
 
+def test_the_text_tells_what_narrows_the_session_and_what_to_take_care_of() -> None:
+    text = card.text(Role(scope="read-only", packed_policy_size=72, danger="*file*"))
+    assert " · RoleSession1 · read-only · until " in text
+    assert text.endswith("(59 min left) · take care: it matches *file* · session policies and tags 72 % full")
+    assert "full" not in card.text(Role(packed_policy_size=50))
+
+
 def test_the_text_is_one_line_whatever_it_tells() -> None:
-    assert len(card.text(Role(renewal_error=FAILED)).splitlines()) == 1
+    everything = Role(renewal_error=FAILED, scope="scoped", packed_policy_size=99, danger="*")
+    assert len(card.text(everything).splitlines()) == 1
 
 
 # --- a card of HTML -----------------------------------------------------------------------------------------
@@ -150,8 +158,17 @@ def test_the_card_tells_that_renewal_fails_and_changes_its_colour() -> None:
     assert "--jp-warn-color" in failing
 
 
+def test_the_card_tells_what_narrows_the_session_and_warns_of_a_dangerous_role() -> None:
+    calm, careful = Page(card.html(Role(scope="scoped"))), Page(card.html(Role(danger="*file*")))
+    assert "scoped" in calm.words
+    assert "Take care" not in calm.words
+    assert "Take care: it matches *file*" in careful.words
+    assert "--jp-warn-color" in card.html(Role(danger="*file*"))
+    assert "Session policies and tags 72 % full" in Page(card.html(Role(packed_policy_size=72))).words
+
+
 def test_the_card_has_no_script_and_loads_nothing() -> None:
-    page = Page(card.html(Role(renewal_error=FAILED)))
+    page = Page(card.html(Role(renewal_error=FAILED, scope="scoped", packed_policy_size=99, danger="*file*")))
     assert set(page.tags) <= {"div", "strong", "span"}
     assert {name for name, _ in page.attributes} <= {"class", "style", "title"}
     assert "url(" not in card.html(Role())
@@ -168,12 +185,12 @@ HOSTILE = [
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 @pytest.mark.parametrize(
-    "field", ["role_name", "account_id", "session_name", "arn", "region", "renewal_error"]
+    "field", ["role_name", "account_id", "session_name", "arn", "region", "renewal_error", "danger"]
 )
 def test_a_hostile_value_is_shown_as_it_is_and_does_nothing(field: str, hostile: str) -> None:
     value = Exception(hostile) if field == "renewal_error" else hostile
     page = Page(card.html(Role(**{field: value})))  # type: ignore[arg-type] # one field of several kinds
-    calm = Page(card.html(Role(renewal_error=Exception() if field == "renewal_error" else None)))
+    calm = Page(card.html(Role(**{field: Exception() if field == "renewal_error" else "calm"})))  # type: ignore[arg-type]
     assert page.tags == calm.tags
     assert [name for name, _ in page.attributes] == [name for name, _ in calm.attributes]
     assert hostile in (dict(page.attributes)["title"] or "" if field == "arn" else page.words)

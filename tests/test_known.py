@@ -50,6 +50,7 @@ def files(config: Path) -> Path:
     (config / "config").write_text(CONFIG)
     (config / "credentials").write_text(
         f"[default]\naws_access_key_id = AKIA\naws_secret_access_key = {SECRET_MARK}\n[keys]\nregion = eu-west-1\n"
+        "[work]\naws_access_key_id = AKIA\n"
     )
     return config
 
@@ -73,7 +74,7 @@ def test_no_secret_of_the_files_is_kept(files: Path) -> None:
 def test_a_file_that_changes_is_read_again(files: Path) -> None:
     known.profiles()
     (files / "config").write_text("[profile other]\n")
-    assert known.profiles() == ["other", "default", "keys"]
+    assert known.profiles() == ["other", "default", "keys", "work"]
 
 
 def test_another_environment_has_other_files(files: Path, tmp_path: Path) -> None:
