@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from stsnb.arn import shorten
 from stsnb.kernel import kernel
-from stsnb.request import AssumeRoleRequest, InvalidRequestError
+from stsnb.profiles import KEY_OF_PARAMETER, RoleProfile
+from stsnb.request import NOT_WITH_WEB_IDENTITY, AssumeRoleRequest, InvalidRequestError
 from stsnb.role import AssumedRole
 
 
@@ -24,17 +26,19 @@ def assume_role(
     source_identity: str | None = None,
     serial_number: str | None = None,
     token_code: str | None = None,
+    web_identity_token_file: os.PathLike[str] | str | None = None,
     profile: str | None = None,
     region: str | None = None,
+    chain: AssumedRole | bool | None = None,
     refresh: bool = True,
     inject: bool = True,
 ) -> AssumedRole:
     """Assume a role, and put it in force in this process.
 
     Every AWS client that is made from now on acts as the role: the environment and boto3's default session
-    hold its credentials. Running it again is the same as running it once: a role is always assumed with the
-    credentials that the process had before any role. As a context manager the result puts back at its end
-    what was in force before.
+    hold its credentials. Running it again is the same as running it once: unless `chain` says otherwise, a role
+    is assumed with the credentials that the process had before any role. As a context manager the result puts
+    back at its end what was in force before.
 
     The names and limits are those of STS (`STS API reference, AssumeRole
     <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>`_).
@@ -42,7 +46,8 @@ def assume_role(
     Parameters
     ----------
     role : str
-        The role's ARN.
+        The role's ARN, or the name of a profile of ~/.aws/config with ``role_arn``: then what the profile says
+        counts wherever you say nothing else, and its source asks (AWS CLI user guide, "Using an IAM role").
     session_name : str, optional
         2 to 64 letters, digits and ``_+=,.@-``, shown in CloudTrail; made from your user name if left out.
     duration_seconds : int, optional
@@ -61,13 +66,21 @@ def assume_role(
     source_identity : str, optional
         2 to 64 letters, digits and ``_+=,.@-``, not beginning with ``aws:``.
     serial_number : str, optional
-        The MFA device: its serial number or ARN, 9 to 256 characters.
+        The MFA device: its serial number or ARN, 9 to 256 characters. Where long-lived keys ask, one code buys a
+        session of 12 hours that assumes and renews all roles of this process with that device; it is kept in
+        memory. Elsewhere each session of the role needs a code, and the role does not renew itself.
     token_code : str, optional
-        The 6 digits that the MFA device shows. A session that was got with a code cannot renew itself.
+        The 6 digits that the MFA device shows. If left out where one is needed, you are asked for it.
+    web_identity_token_file : os.PathLike or str, optional
+        A file with a token of 4 to 20000 characters that takes the place of AWS credentials, as on EKS
+        (AssumeRoleWithWebIdentity); it is read again at each renewal.
     profile : str, optional
         The profile of ~/.aws/config that asks; the credentials that the process had before if left out.
     region : str, optional
         The region of STS and of the role's clients; the source's if left out.
+    chain : AssumedRole or bool, optional
+        The role that asks, True for the one in force, with its settings. AWS lets the new session last 3600
+        seconds at most. It renews itself by the role that it came from, which stays usable even if dropped.
     refresh : bool, optional
         False for a session that ends: its credentials are not renewed.
     inject : bool, optional
@@ -82,25 +95,85 @@ def assume_role(
     AssumeRoleError
         If it did not work: what happened and what to do. Everything is as it was before.
     """
+    given = {
+        "session_name": session_name,
+        "duration_seconds": duration_seconds,
+        "external_id": external_id,
+        "policy": policy,
+        "policy_arns": policy_arns,
+        "tags": tags,
+        "transitive_tag_keys": transitive_tag_keys,
+        "source_identity": source_identity,
+        "serial_number": serial_number,
+        "token_code": token_code,
+        "web_identity_token_file": web_identity_token_file,
+    }
     try:
-        request = AssumeRoleRequest.of(
-            role,
-            session_name,
-            duration_seconds=duration_seconds,
-            external_id=external_id,
-            policy=policy,
-            policy_arns=policy_arns,
-            tags=tags,
-            transitive_tag_keys=transitive_tag_keys,
-            source_identity=source_identity,
-            serial_number=serial_number,
-            token_code=token_code,
-        )
-    except InvalidRequestError as error:
+        named = _resolve_role(role)
+        request = _request(role, named, given, elsewhere=bool(profile or chain))
+        _check_chain(chain, profile, request)
+    except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
         from stsnb.advice import explain  # a failure alone needs IPython, which it imports
 
         raise explain(error) from None
-    return kernel.assume(request, profile=profile, region=region, refresh=refresh, inject=inject)
+    return kernel.assume(
+        request,
+        profile=profile,
+        role_profile=named.name if named else None,
+        chain=chain,
+        region=region or (named.region if named and chain else None),
+        refresh=refresh,
+        inject=inject,
+    )
+
+
+def _resolve_role(role: str) -> RoleProfile | None:
+    """Return what the user's configuration knows under a role's name; None for an ARN."""
+    if not isinstance(role, str) or role.strip().startswith("arn:"):
+        return None
+    return kernel.role_profile(role.strip())
+
+
+def _request(
+    role: str, named: RoleProfile | None, given: Mapping[str, Any], *, elsewhere: bool
+) -> AssumeRoleRequest:
+    """Make the request of what was given and, where nothing was, of what a profile says."""
+    if named is None:
+        return AssumeRoleRequest.of(role, **given)
+    said = named.parameters(with_credentials=elsewhere)
+    if given["web_identity_token_file"] is not None:
+        said = {name: said[name] for name in said if name not in NOT_WITH_WEB_IDENTITY}
+    asked = {**said, **{name: value for name, value in given.items() if value is not None}}
+    try:
+        return AssumeRoleRequest.of(asked.pop("role_arn"), **asked)
+    except InvalidRequestError as error:
+        faults = []
+        for name, sentence in error.faults:
+            if name in said and given.get(name) is None:
+                sentence = f"{sentence.removesuffix('.')} ({KEY_OF_PARAMETER[name]} of profile {named.name})."
+            faults.append((name, sentence))
+        raise InvalidRequestError(faults) from None
+
+
+def _check_chain(chain: object, profile: str | None, request: AssumeRoleRequest) -> None:
+    """Refuse what contradicts itself: a role is asked for with one identity."""
+    if not chain:
+        return
+    if not isinstance(chain, (AssumedRole, bool)):
+        raise InvalidRequestError(
+            [
+                (
+                    "chain",
+                    f"chain is True for the role in force, or a role that was assumed, not {shorten(chain)}.",
+                )
+            ]
+        )
+    for name, value in (("profile", profile), ("web_identity_token_file", request.web_identity_token_file)):
+        if value is not None:
+            fault = (
+                f"The role is asked for either with another role (chain) or with {name}: give one of them."
+            )
+            raise InvalidRequestError([("chain", fault)])
 
 
 def current_role() -> AssumedRole | None:

@@ -85,8 +85,13 @@ class RoleCredentials(RefreshableCredentials):
         """When STS should be asked next, in seconds of the wall clock."""
         return max(self._renew_at, self._retry_at)
 
-    def renew(self) -> None:
+    def renew(self, ask: Callable[[], AssumeRoleResponse] | None = None) -> None:
         """Ask STS now.
+
+        Parameters
+        ----------
+        ask : callable, optional
+            Asks in place of the usual way, for this once: with a code that a person has given.
 
         Raises
         ------
@@ -94,7 +99,7 @@ class RoleCredentials(RefreshableCredentials):
             What `ask` raised; the credentials stay as they are then.
         """
         with self._renewal:
-            self._renew_locked()
+            self._renew_locked(ask)
 
     def renew_if_due(self) -> None:
         """Ask STS if it is time to; a failure is kept in `error`."""
@@ -158,9 +163,9 @@ class RoleCredentials(RefreshableCredentials):
         late = now >= self._renew_at or time.monotonic() >= self._renew_at_monotonic
         return self.renewable and late and now >= self._retry_at
 
-    def _renew_locked(self) -> None:
+    def _renew_locked(self, ask: Callable[[], AssumeRoleResponse] | None = None) -> None:
         try:
-            response = self._ask()
+            response = (ask or self._ask)()
         except Exception as error:
             self._failed(error)
             raise

@@ -14,11 +14,16 @@ from stsnb.chain import fingerprint
 from stsnb.credentials import RoleCredentials
 from stsnb.environment import Environment, credential_variables
 from stsnb.keeper import Keeper
-from stsnb.request import AssumeRoleRequest
+from stsnb.mfa import MFASessions
+from stsnb.profiles import RoleProfile, role_profile
+from stsnb.question import Question, explained
+from stsnb.request import AssumeRoleRequest, InvalidRequestError
 from stsnb.response import AssumeRoleResponse
 from stsnb.role import AssumedRole
+from stsnb.rolechain import RoleSource
 from stsnb.source import Source
 from stsnb.threads import Beside, uninterrupted
+from stsnb.webidentity import WebIdentitySource
 
 #: How long a role whose place another took is held for ``with stsnb.assume_role(…)``, which puts it back at its
 #: end. After that it is put back if somebody else holds it; otherwise nobody wants it renewed any more.
@@ -68,7 +73,9 @@ class Kernel:
         # The innermost is last; the first is the notebook itself and stays.
         self._scopes = [Scope()]
         self._keeper = Keeper(self._let_go)
-        self._sources: dict[str | None, tuple[tuple[object, ...], Source]] = {}
+        # By the profile that asks, the one that names the role, and the file of a web identity.
+        self._sources: dict[tuple[str | None, ...], tuple[tuple[object, ...], Source]] = {}
+        self._mfa_sessions = MFASessions()
 
     def _unlock(self) -> None:
         # Also in a forked child, where the thread that held the lock may not be.
@@ -83,6 +90,8 @@ class Kernel:
         request: AssumeRoleRequest,
         *,
         profile: str | None = None,
+        role_profile: str | None = None,
+        chain: AssumedRole | bool | None = None,
         region: str | None = None,
         refresh: bool = True,
         inject: bool = True,
@@ -95,6 +104,10 @@ class Kernel:
             What to ask of STS.
         profile : str, optional
             The profile that asks; None for the credentials that the kernel had before any role.
+        role_profile : str, optional
+            The profile that names the role, whose settings hold, and whose source asks if there is no `profile`.
+        chain : AssumedRole or bool, optional
+            The role that asks; True for the one in force.
         region : str, optional
             The region of STS and of the role's clients; None for the source's.
         refresh : bool
@@ -112,12 +125,17 @@ class Kernel:
             With everything as it was.
         """
         source: Source | None = None
+        asks = profile, role_profile, request.web_identity_token_file
         try:
-            source = self._source(profile)
+            if chain:
+                source = RoleSource(self._link(chain, request), self._environment.of_user())
+            else:
+                source = self._source(*asks)
             role = self._ask(source, request, region, refresh)
         except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
-            self._sources.pop(profile, None)
-            raise _explained(error, request, source, region, profile or self._profile_of_user()) from None
+            self._sources.pop(asks, None)
+            named = profile or role_profile or self._profile_of_user()
+            raise explained(error, request, source, region, named) from None
         if inject:
             uninterrupted(lambda: self._put_in_force(role))
         else:
@@ -187,15 +205,51 @@ class Kernel:
         """End all scopes: nothing of stsnb is left in the environment."""
         uninterrupted(self._reset)
 
-    def _source(self, profile: str | None) -> Source:
+    def role_profile(self, name: str) -> RoleProfile:
+        """Return the profile of a name, as a role to assume.
+
+        Parameters
+        ----------
+        name : str
+            A profile of the user's configuration.
+
+        Returns
+        -------
+        RoleProfile
+
+        Raises
+        ------
+        stsnb.profilefaults.ProfileError
+            There is none, or it names no role.
+        """
+        return role_profile(name, self._environment.of_user())
+
+    def _source(
+        self, profile: str | None, role_profile: str | None = None, token_file: str | None = None
+    ) -> Source:
         environ, default_session = self._environment.of_user(), self._environment.session_of_user()
-        state = (fingerprint(environ), default_session)
-        known = self._sources.get(profile)
+        state, asks = (fingerprint(environ), default_session), (profile, role_profile, token_file)
+        known = self._sources.get(asks)
         if known is not None and known[0] == state:
             return known[1]
-        source = Source.resolve(environ, profile, default_session)
-        self._sources[profile] = (state, source)
+        if token_file is None:
+            source = Source.resolve(environ, profile, default_session, role_profile)
+        else:
+            source = WebIdentitySource.of(token_file, environ, role_profile or profile, default_session)
+        self._sources[asks] = (state, source)
         return source
+
+    def _link(self, chain: AssumedRole | bool, request: AssumeRoleRequest) -> AssumedRole:
+        """Return the role to chain from."""
+        if isinstance(chain, AssumedRole):
+            return chain
+        link = self.current()
+        if link is None:
+            none = "There is no role in force to chain from: assume that one first, or leave chain out."
+            raise InvalidRequestError([("chain", none)])
+        if link.chained_from is not None and link.role_arn == str(request.role_arn):
+            return link.chained_from  # the cell was run again
+        return link
 
     def _profile_of_user(self) -> str | None:
         environ = self._environment.of_user()
@@ -204,33 +258,25 @@ class Kernel:
     def _ask(
         self, source: Source, request: AssumeRoleRequest, region: str | None, refresh: bool
     ) -> AssumedRole:
-        sources = [source]
-
-        def ask() -> AssumeRoleResponse:
-            try:
-                sources[:] = [sources[0].up_to_date()]
-                return sources[0].assume_role(request, region, meanwhile.pop() if meanwhile else None)
-            except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
-                raise _explained(error, request, sources[0], region, sources[0].profile) from None
+        question = Question(request, source, region, self._mfa_sessions, refresh=refresh)
 
         def ended(when: datetime, error: Exception | None) -> Exception:
             from stsnb.advice import ended
 
-            return ended(request, when, error)
+            return ended(question.request, when, error, needs_code=question.needs_code)
 
         credentials = RoleCredentials(
-            ask,
+            question.again,
             lambda response: self._renewed(credentials, response),
             ended,
-            renewable=refresh and request.renewable,
+            renewable=refresh,
         )
         # The role's session needs boto3, whose import takes as long as STS does to answer: it begins when the
         # question has left, since two threads that both compute would only share one interpreter.
         session = Beside(lambda: source.session_for(credentials, self._environment.of_user, region))
-        meanwhile = [session.start]
-        credentials.renew()
+        question.renew(credentials, request.token_code, meanwhile=session.start)
         settings = source.settings(self._environment.of_user(), region)
-        return AssumedRole(request, credentials, session.result(), settings, self)
+        return AssumedRole(question, credentials, session.result(), settings, self)
 
     def _renewed(self, credentials: RoleCredentials, response: AssumeRoleResponse) -> None:
         # Called under the lock of renewals, so nothing that holds this lock may wait for that one.
@@ -318,20 +364,8 @@ class Kernel:
             self._show(None)
             self._scopes = [Scope()]
             self._sources.clear()
+            self._mfa_sessions.clear()
         self._keeper.stop()
-
-
-def _explained(
-    error: Exception,
-    request: AssumeRoleRequest,
-    source: Source | None,
-    region: str | None,
-    profile: str | None,
-) -> Exception:
-    # Only a failure needs IPython's error class, whose import costs more than assuming a role.
-    from stsnb.advice import explain
-
-    return explain(error, request=request, source=source, region=region, profile=profile)
 
 
 #: The kernel of this process: the magics, the functions and the widgets are its faces and know nothing themselves.

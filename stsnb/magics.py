@@ -64,7 +64,12 @@ class RoleMagics(Magics):
     """The faces of the kernel in a notebook; they keep nothing of their own about the role."""
 
     @magic_arguments()
-    @argument("role", nargs="?", metavar="ROLE", help="the role's ARN: arn:aws:iam::123456789012:role/NAME")
+    @argument(
+        "role",
+        nargs="?",
+        metavar="ROLE",
+        help="the role's ARN, arn:aws:iam::123456789012:role/NAME, or a profile with role_arn",
+    )
     @argument(
         "session_name",
         nargs="?",
@@ -95,10 +100,23 @@ class RoleMagics(Magics):
     @argument("--tags", type=_tag, nargs="+", metavar="KEY=VALUE", help="at most 50 session tags")
     @argument("--transitive-tag-keys", nargs="+", metavar="KEY", help="tags that chained roles inherit")
     @argument("--source-identity", metavar="NAME", help="who is behind the session, 2 to 64 characters")
-    @argument("--serial-number", metavar="ARN", help="the MFA device")
+    @argument(
+        "--serial-number", metavar="ARN", help="the MFA device, whose code you are asked for if need be"
+    )
     @argument("--token-code", metavar="CODE", help="the 6 digits that the MFA device shows")
     @argument(
+        "--web-identity-token-file",
+        metavar="FILE",
+        help="a file with a web identity's token, in place of AWS credentials",
+    )
+    @argument(
         "--profile", metavar="NAME", help="the profile that asks (default: your credentials before any role)"
+    )
+    @argument(
+        "--chain",
+        action="store_true",
+        default=None,
+        help="ask with the role in force (AWS: for 3600 seconds at most)",
     )
     @argument("--region", metavar="REGION", help="the region of STS and of the role's clients")
     @argument(

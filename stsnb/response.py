@@ -69,22 +69,55 @@ class AssumeRoleResponse:
         InvalidResponseError
             If a key is missing or empty; the message names which, and none of the others' values.
         """
-        credentials = answer.get("Credentials") or {}
-        missing = [name for name in _INDISPENSABLE if not credentials.get(name)]
-        if missing:
-            raise InvalidResponseError(", ".join(missing))
-        expiration = credentials.get("Expiration")
-        if not isinstance(expiration, datetime):
-            expiration = asked_at + timedelta(seconds=request.duration_seconds or DEFAULT_DURATION_SECONDS)
+        seconds = request.duration_seconds or DEFAULT_DURATION_SECONDS
+        access_key_id, secret_access_key, session_token, expiration = read_credentials(
+            answer, asked_at, seconds
+        )
         user = answer.get("AssumedRoleUser") or {}
         role = request.role_arn
         return cls(
-            access_key_id=credentials["AccessKeyId"],
-            secret_access_key=credentials["SecretAccessKey"],
-            session_token=credentials["SessionToken"],
-            expiration=expiration.astimezone(timezone.utc),
+            access_key_id=access_key_id,
+            secret_access_key=secret_access_key,
+            session_token=session_token,
+            expiration=expiration,
             arn=user.get("Arn")
             or f"arn:{role.partition}:sts::{role.account_id}:assumed-role/{role.name}/{request.session_name}",
             role_id=(user.get("AssumedRoleId") or "").partition(":")[0] or None,
             packed_policy_size=answer.get("PackedPolicySize"),
         )
+
+
+def read_credentials(
+    answer: Mapping[str, Any], asked_at: datetime, seconds: int
+) -> tuple[str, str, str, datetime]:
+    """Read the credentials that any operation of STS answers with.
+
+    Parameters
+    ----------
+    answer : mapping
+        STS's answer.
+    asked_at : datetime
+        When it was asked, for an answer without ``Expiration``.
+    seconds : int
+        What was asked for, likewise.
+
+    Returns
+    -------
+    access_key_id, secret_access_key, session_token : str
+    expiration : datetime
+        Aware, in UTC.
+
+    Raises
+    ------
+    InvalidResponseError
+        If a key is missing or empty; the message names which, and none of the others' values.
+    """
+    credentials = answer.get("Credentials") or {}
+    missing = [name for name in _INDISPENSABLE if not credentials.get(name)]
+    if missing:
+        raise InvalidResponseError(", ".join(missing))
+    expiration = credentials.get("Expiration")
+    if not isinstance(expiration, datetime):
+        expiration = asked_at + timedelta(seconds=seconds)
+    access_key_id, secret_access_key, session_token = (credentials[name] for name in _INDISPENSABLE)
+    return access_key_id, secret_access_key, session_token, expiration.astimezone(timezone.utc)
