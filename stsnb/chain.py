@@ -173,7 +173,7 @@ def source_credentials_of(
         As botocore's provider raises it.
     """
     providers: list[Any] = _providers(session, environ)
-    provider = next(each for each in providers if isinstance(each, AssumeRoleProvider))
+    provider: Any = next(each for each in providers if isinstance(each, AssumeRoleProvider))
     # botocore has no public way to a role's source: its own `load` does these three steps, and then makes
     # credentials that assume the role.
     provider._loaded_config = provider._load_config()

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from stsnb.arn import RoleArn
 from stsnb.credentials import FrozenCredentials
 from stsnb.quiet import no_secrets_logged
-from stsnb.response import read_credentials
+from stsnb.response import error_of, read_credentials
 from stsnb.source import Source, call
 
 #: What is asked for, and STS's own default (STS API reference, GetSessionToken); of an account's root user AWS
@@ -63,7 +63,7 @@ class MFASession(Credentials):
         self.serial_number = serial_number
         #: False once the server was found to sell none.
         self.offered = True
-        self.expiration = datetime.min.replace(tzinfo=timezone.utc)
+        self.bought = self.expiration = datetime.min.replace(tzinfo=timezone.utc)
         self._frozen: ReadOnlyCredentials = FrozenCredentials("", "", "")
         self._buying = threading.Lock()
 
@@ -71,6 +71,11 @@ class MFASession(Credentials):
     def remaining(self) -> timedelta:
         """How long it is good, never negative."""
         return max(timedelta(0), self.expiration - datetime.now(timezone.utc))
+
+    @property
+    def age(self) -> timedelta:
+        """How long ago it was bought."""
+        return datetime.now(timezone.utc) - self.bought
 
     def buy(self, source: Source, role_arn: RoleArn, token_code: str, *, replace: bool = False) -> None:
         """Give a code for a session, unless another thread has just done so.
@@ -115,7 +120,7 @@ class MFASession(Credentials):
                 raise
             *keys, expiration = read_credentials(answer, asked_at, SESSION_SECONDS)
             self.access_key, self.secret_key, self.token = keys
-            self._frozen, self.expiration = FrozenCredentials(*keys), expiration
+            self._frozen, self.bought, self.expiration = FrozenCredentials(*keys), asked_at, expiration
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
         """Return the keys to sign with.
@@ -146,11 +151,8 @@ def _not_offered(error: ClientError) -> bool:
     Who is in doubt must not send the code again: it is good once, and a second failure would tell less. So only
     what has no other meaning counts: an unknown call, or AWS's words that the caller may not make it.
     """
-    found = error.response.get("Error") or error.response  # a bare <Error> (Ceph) leaves the code at the top
-    message = str(found.get("Message") or "")
-    return (
-        str(found.get("Code")) in _NOT_OFFERED or "not authorized to perform: sts:GetSessionToken" in message
-    )
+    code, message = error_of(error.response)
+    return code in _NOT_OFFERED or "not authorized to perform: sts:GetSessionToken" in message
 
 
 class MFASource(Source):
@@ -167,6 +169,7 @@ class MFASource(Source):
     def __init__(self, base: Source, session: MFASession) -> None:
         environ = base._environ
         super().__init__(base.session_with(session, lambda: environ), session, environ, owner=base.owner)
+        self.session_of_mfa = session
         self._origin = base.origin
 
     @property
@@ -204,7 +207,7 @@ class MFASessions:
         keys = source.frozen_credentials()
         if keys.token:
             return None
-        return self._sessions.setdefault((keys.access_key, serial_number), MFASession(serial_number))
+        return self._sessions.setdefault((keys.access_key or "", serial_number), MFASession(serial_number))
 
     def clear(self) -> None:
         """Forget them all."""

@@ -89,7 +89,7 @@ def _fault_of_role(
                 "Set them there, or name a source_profile in its place.",
             )
         return ProfileError(
-            f"credential_source of profile {name} is {shorten(credential_source)}, which is no source.",
+            f"Profile {name} has credential_source = {shorten(credential_source)}, which is no source.",
             f"Write {', '.join(list(_CREDENTIAL_SOURCES)[:-1])} or {list(_CREDENTIAL_SOURCES)[-1]}, as they stand here.",
         )
     if source is None:
@@ -100,19 +100,19 @@ def _fault_of_role(
     if source not in profiles:
         close = difflib.get_close_matches(str(source), profiles, n=1)
         return ProfileError(
-            f"source_profile of profile {name} is {shorten(source)}, and there is no such profile.",
+            f"Profile {name} has source_profile = {shorten(source)}, and there is no such profile.",
             f"Did you mean {close[0]}? Mend it in ~/.aws/config." if close else "Mend it in ~/.aws/config.",
         )
     if source == name and len(path) == 1:
         if _has_keys(profile):
             return _fault_of_keys(name, profile, [name, name])
         return ProfileError(
-            f"source_profile of profile {name} is the profile itself, which has no keys.",
+            f"Profile {name} has itself as source_profile, and no keys.",
             "Name a profile that has credentials, or add keys to this one.",
         )
     if source in path:
         return ProfileError(
-            f"The source_profile keys of {', '.join(path[path.index(source) :])} go round in a circle and reach no credentials.",
+            f"The source_profile keys of {', '.join(path[path.index(source) :])} run in a loop and reach no credentials.",
             "Let one of them name a profile that has credentials.",
         )
     return None

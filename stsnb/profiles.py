@@ -78,7 +78,7 @@ class RoleProfile:
                 found["duration_seconds"] = int(found["duration_seconds"])
             except ValueError:
                 raise ProfileError(
-                    f"duration_seconds of profile {self.name} is {shorten(found['duration_seconds'])}, which is not a whole number.",
+                    f"The duration_seconds of profile {self.name} is {shorten(found['duration_seconds'])}, which is not a whole number.",
                     "Mend it in ~/.aws/config: 900 to 43200.",
                 ) from None
         return found

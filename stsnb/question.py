@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from stsnb.credentials import RoleCredentials
 from stsnb.mfa import NEARLY_ENDED, MFASession, MFASessions, MFASource, NotOfferedError
 from stsnb.prompt import NobodyToAskError, ask
 from stsnb.request import AssumeRoleRequest, InvalidRequestError
-from stsnb.response import AssumeRoleResponse
+from stsnb.response import AssumeRoleResponse, is_refusal
 from stsnb.rolechain import RoleSource, duration_fault
 from stsnb.source import Source
 
@@ -62,6 +64,7 @@ class Question:
         self._mfa_sessions = mfa_sessions
         self._refresh = refresh
         self._mfa_session: MFASession | None = None
+        self._mfa_refused = False
         self._code_each_time = False
 
     @property
@@ -71,10 +74,15 @@ class Question:
 
     @property
     def needs_code(self) -> bool:
-        """Whether nothing but a new code would help: the last was for one answer, or what it bought has ended."""
+        """Whether nothing but a new code would help.
+
+        The last one was for one answer, or what it bought has ended, or is refused: a trust policy may want a
+        code that is not old (``aws:MultiFactorAuthAge``).
+        """
         if self.request.serial_number is None:
             return False
-        return self._code_each_time or self._mfa_session is None or not self._mfa_session.remaining
+        session = self._mfa_session
+        return self._code_each_time or self._mfa_refused or session is None or not session.remaining
 
     @property
     def link(self) -> AssumedRole | None:
@@ -96,7 +104,7 @@ class Question:
         credentials : RoleCredentials
             The role's.
         token_code : str, optional
-            A code of the MFA device. It is used only if one is needed: running a cell again does not need one.
+            A code of the MFA device. It is used only if it is needed: running a cell again does not need one.
         new_code : bool
             Whether the code is to be used whatever has been bought already.
         meanwhile : callable, optional
@@ -111,7 +119,15 @@ class Question:
             code = self._code(token_code, new_code)
 
         def ask() -> AssumeRoleResponse:
-            response = self.again(meanwhile) if code is None else self._ask_with(code, new_code, meanwhile)
+            if code is not None:
+                response = self._ask_with(code, new_code, meanwhile)
+            else:
+                try:
+                    response = self.again(meanwhile)
+                except Exception as refused:
+                    if not (token_code and self._mfa_refused):
+                        raise
+                    response = self._ask_anew(token_code, meanwhile, refused)
             credentials.renewable = self.renewable
             return response
 
@@ -172,17 +188,34 @@ class Question:
                     self._sign_with(session)
                     return self._send(self.request, self.source, meanwhile)
         response = self._send(request, base, meanwhile)
-        self.source, self._mfa_session, self._code_each_time = base, None, True
+        self.source, self._mfa_session = base, None
+        self._mfa_refused, self._code_each_time = False, True
         return response
 
+    def _ask_anew(
+        self, code: str, meanwhile: Callable[[], object] | None, refused: Exception
+    ) -> AssumeRoleResponse:
+        """Use a code that did not seem to be needed: the role may want one that is not old."""
+        try:
+            return self._ask_with(code, True, meanwhile)
+        except Exception:  # noqa: BLE001 # what refused the role tells more
+            raise refused from None
+
     def _sign_with(self, session: MFASession) -> None:
-        self.source, self._mfa_session, self._code_each_time = MFASource(self._base, session), session, False
+        self.source, self._mfa_session = MFASource(self._base, session), session
+        self._mfa_refused = self._code_each_time = False
 
     def _send(
         self, request: AssumeRoleRequest, source: Source, meanwhile: Callable[[], object] | None
     ) -> AssumeRoleResponse:
         with self._in_words(request, source):
-            return source.assume_role(request, self._region, meanwhile)
+            try:
+                response = source.assume_role(request, self._region, meanwhile)
+            except ClientError as error:
+                self._mfa_refused = isinstance(source, MFASource) and is_refusal(error)
+                raise
+            self._mfa_refused = False
+            return response
 
     @contextmanager
     def _in_words(self, request: AssumeRoleRequest, source: Source) -> Iterator[None]:

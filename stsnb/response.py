@@ -7,10 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from stsnb.request import AssumeRoleRequest
 
 #: What STS grants when no duration is asked for (STS API reference, AssumeRole).
 DEFAULT_DURATION_SECONDS = 3600
+
+#: What servers call it when the caller may not do what it asks for.
+REFUSALS = frozenset({"AccessDenied", "AccessDeniedException"})
 
 _INDISPENSABLE = ("AccessKeyId", "SecretAccessKey", "SessionToken")
 
@@ -121,3 +126,36 @@ def read_credentials(
         expiration = asked_at + timedelta(seconds=seconds)
     access_key_id, secret_access_key, session_token = (credentials[name] for name in _INDISPENSABLE)
     return access_key_id, secret_access_key, session_token, expiration.astimezone(timezone.utc)
+
+
+def error_of(answer: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the code and the message of an error that a server answered.
+
+    Parameters
+    ----------
+    answer : mapping
+        The response of botocore's ClientError.
+
+    Returns
+    -------
+    code, message : str
+        Empty where the server leaves them out.
+    """
+    # A bare <Error> (Ceph) leaves no "Error" in botocore's response: the code stands at its top.
+    found = answer.get("Error") or answer
+    return str(found.get("Code") or ""), str(found.get("Message") or found.get("message") or "")
+
+
+def is_refusal(error: ClientError) -> bool:
+    """Say whether a server's error means that the caller may not, as opposed to a fault.
+
+    Parameters
+    ----------
+    error : botocore.exceptions.ClientError
+        The error.
+
+    Returns
+    -------
+    bool
+    """
+    return error_of(error.response or {})[0] in REFUSALS

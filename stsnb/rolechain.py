@@ -45,7 +45,7 @@ class RoleSource(Source):
         """The same: this source is a role for certain."""
         return self.origin
 
-    def identity(self, role_arn: RoleArn, region: str | None = None) -> str:  # noqa: ARG002 # it is known already
+    def identity(self, role_arn: RoleArn, region: str | None = None) -> str:  # noqa: ARG002 # it is known
         """Return the ARN of the role's session."""
         return self.link.arn
 

@@ -99,7 +99,7 @@ class WebIdentitySource(Source):
         """Return nothing to sign with."""
         return self.credentials.get_frozen_credentials()
 
-    def identity(self, role_arn: RoleArn, region: str | None = None) -> None:  # noqa: ARG002
+    def identity(self, role_arn: RoleArn, region: str | None = None) -> None:
         """Return None: without credentials nobody can be asked."""
 
     def claims(self) -> dict[str, Any]:

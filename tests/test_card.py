@@ -27,6 +27,7 @@ class Role:
     remaining: timedelta = timedelta(minutes=59, seconds=59)
     renewal_error: Exception | None = None
     renewable: bool = True
+    chained_from: Role | None = None
 
 
 class Page(HTMLParser):

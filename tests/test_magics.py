@@ -83,7 +83,9 @@ def test_every_option_reaches_sts(shell: InteractiveShell, sts: ScriptedSTS, tmp
         " --tags team=data Key=project,Value=x=y --transitive-tag-keys team --source-identity alice"
         " --serial-number arn:aws:iam::123456789012:mfa/alice --token-code 012345 --region eu-west-1",
     )
-    asked = sts.requests[-1]
+    bought, asked = sts.requests
+    assert (bought["Action"], bought["DurationSeconds"]) == ("GetSessionToken", "43200")
+    assert (bought["SerialNumber"], bought["TokenCode"]) == ("arn:aws:iam::123456789012:mfa/alice", "012345")
     assert {k: v for k, v in asked.items() if k not in ("Action", "Version")} == {
         "RoleArn": ROLE,
         "RoleSessionName": "me",
@@ -98,8 +100,6 @@ def test_every_option_reaches_sts(shell: InteractiveShell, sts: ScriptedSTS, tmp
         "Tags.member.2.Value": "x=y",
         "TransitiveTagKeys.member.1": "team",
         "SourceIdentity": "alice",
-        "SerialNumber": "arn:aws:iam::123456789012:mfa/alice",
-        "TokenCode": "012345",
     }
     assert os.environ["AWS_DEFAULT_REGION"] == os.environ["AWS_REGION"] == "eu-west-1"
     run(shell, "%drop_role")
