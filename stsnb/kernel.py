@@ -128,7 +128,8 @@ class Kernel:
         asks = profile, role_profile, request.web_identity_token_file
         try:
             if chain:
-                source = RoleSource(self._link(chain, request), self._environment.of_user())
+                link = self._link(chain, request)
+                source, region = RoleSource(link, self._environment.of_user()), region or link.region
             else:
                 source = self._source(*asks)
             role = self._ask(source, request, region, refresh)
