@@ -128,6 +128,13 @@ def _fault_of_keys(name: str, profile: Mapping[str, Any], path: list[str]) -> Pr
             f"{whose} has {there}, but no {missing[0]}.",
             f"Add it beside the other: `aws configure --profile {name}` asks for both.",
         )
+    sso = next((key for key in ("sso_session", "sso_start_url") if key in profile), None)
+    missing_of_sso = [f"no {key}" for key in ("sso_account_id", "sso_role_name") if key not in profile]
+    if missing and sso is not None and missing_of_sso:
+        return ProfileError(
+            f"{whose} has {sso}, but {' and '.join(missing_of_sso)}.",
+            f"`aws configure sso --profile {name}` asks for all that it needs.",
+        )
     if missing and not any(key in profile for key in _PROVIDERS):
         return ProfileError(
             f"{whose} has no credentials.",

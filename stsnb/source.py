@@ -214,10 +214,8 @@ class Source:
         return self._clients[region]
 
     def _region_of_last_resort(self, role_arn: RoleArn) -> str | None:
-        if self.session.endpoint("sts") is not None:
-            return "us-east-1"  # the address is known; a signature needs a region all the same
-        if role_arn.partition == "aws":
-            return None  # botocore asks the global STS
+        if role_arn.partition == "aws" or self.session.endpoint("sts") is not None:
+            return None  # botocore asks the global STS, and the session knows what to do at an address
         return next(iter(self.session.get_available_regions("sts", role_arn.partition)), None)
 
     def assume_role(

@@ -54,6 +54,8 @@ class ScriptedSTS:
     requests: list[dict[str, str]] = field(default_factory=list)
     #: The access key that signed each request; empty for none.
     callers: list[str] = field(default_factory=list)
+    #: The region that each signature is for.
+    regions: list[str] = field(default_factory=list)
     respond: Callable[[dict[str, str]], Response] | None = None
     device: MFADevice | None = None
     mfa_seconds: int | None = None
@@ -103,9 +105,10 @@ class ScriptedSTS:
     def _handle(self, request: Request) -> Response:
         asked = dict(parse_qsl(request.get_data(as_text=True), keep_blank_values=True))
         _, _, signed = request.headers.get("Authorization", "").partition("Credential=")
-        caller = signed.partition("/")[0]
+        caller, _, region, *_ = [*signed.split("/"), "", ""]
         self.requests.append(asked)
         self.callers.append(caller)
+        self.regions.append(region)
         kind, until = self._given.get(caller, ("", None))
         if until is not None and until <= datetime.now(timezone.utc):
             return error("ExpiredToken", "The security token included in the request is expired", 403)
