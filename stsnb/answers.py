@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from stsnb.errors import AssumeRoleError
-from stsnb.mfa import MFASource
+from stsnb.mfa import CODE_REFUSED, MFASource
 from stsnb.request import AssumeRoleRequest
 from stsnb.response import DEFAULT_DURATION_SECONDS, REFUSALS, error_of
 from stsnb.source import Source
@@ -123,7 +123,7 @@ def answered(error: ClientError, asked: Asked) -> AssumeRoleError:
     elif answer.code in _SIGNATURES and answer.clock_is_off:
         happened, advice = _clock(answer, asked)
     elif answer.code in REFUSALS and asked.request and asked.source:
-        if error.operation_name == "GetSessionToken" or "MultiFactorAuthentication failed" in answer.message:
+        if CODE_REFUSED in answer.message:
             happened, advice = _code_refused(answer, asked)
         else:
             return _refused(answer, asked.request, asked.source, asked.region)

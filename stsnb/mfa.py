@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from stsnb.arn import RoleArn
 from stsnb.credentials import FrozenCredentials
 from stsnb.quiet import no_secrets_logged
-from stsnb.response import error_of, read_credentials
+from stsnb.response import error_of, is_refusal, read_credentials
 from stsnb.source import Source, call
 
 #: What is asked for, and STS's own default (STS API reference, GetSessionToken); of an account's root user AWS
@@ -21,6 +21,8 @@ SESSION_SECONDS = 43200
 #: With less left than this, whoever is at the notebook is asked for a new code already.
 NEARLY_ENDED = timedelta(minutes=15)
 
+#: What AWS says where it is the code, or the device.
+CODE_REFUSED = "MultiFactorAuthentication failed"
 _NOT_OFFERED = frozenset(
     {"InvalidAction", "MethodNotAllowed", "NotImplemented", "UnknownOperationException", "405", "501"}
 )
@@ -94,7 +96,7 @@ class MFASession(Credentials):
         Raises
         ------
         NotOfferedError
-            The server does not do this, and has hardly looked at the code.
+            The server does not do this for this caller, and has hardly looked at the code.
         botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError
             As botocore raises them; AccessDenied for a code that is wrong, used, or late.
         stsnb.response.InvalidResponseError
@@ -115,7 +117,6 @@ class MFASession(Credentials):
                     answer = call(client.get_session_token, parameters)
             except ClientError as error:
                 if _not_offered(error):
-                    self.offered = False
                     raise NotOfferedError from None
                 raise
             *keys, expiration = read_credentials(answer, asked_at, SESSION_SECONDS)
@@ -148,11 +149,12 @@ class MFASession(Credentials):
 def _not_offered(error: ClientError) -> bool:
     """Say whether a server refused the call as such, and not the code.
 
-    Who is in doubt must not send the code again: it is good once, and a second failure would tell less. So only
-    what has no other meaning counts: an unknown call, or AWS's words that the caller may not make it.
+    AWS says of a code that it is the code. Whatever else is refused, a policy that denies GetSessionToken or a
+    server that wants a right for it (Ceph, without a word), the code may still be good for AssumeRole; if it is
+    not, that says so.
     """
     code, message = error_of(error.response)
-    return code in _NOT_OFFERED or "not authorized to perform: sts:GetSessionToken" in message
+    return code in _NOT_OFFERED or (is_refusal(error) and CODE_REFUSED not in message)
 
 
 class MFASource(Source):

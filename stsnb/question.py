@@ -188,6 +188,8 @@ class Question:
                     self._sign_with(session)
                     return self._send(self.request, self.source, meanwhile)
         response = self._send(request, base, meanwhile)
+        if session is not None:
+            session.offered = False  # or it would cost a call each time
         self.source, self._mfa_session = base, None
         self._mfa_refused, self._code_each_time = False, True
         return response

@@ -225,6 +225,7 @@ def test_a_temporary_source_needs_a_code_for_each_session(
     [
         ("InvalidAction", "Could not find operation GetSessionToken for version 2011-06-15", 400),
         ("MethodNotAllowed", "", 405),
+        ("AccessDenied", "", 403),  # as Ceph does
         (
             "AccessDenied",
             "User: arn:aws:iam::1:user/x is not authorized to perform: sts:GetSessionToken with an explicit deny",
@@ -241,10 +242,12 @@ def test_where_the_server_sells_no_session_the_code_goes_with_the_role(
         return sts.refusal(asked, "") or sts.credentials(asked)
 
     sts.respond = answer
+    with pytest.raises(AssumeRoleError, match="refused the code"):
+        stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code="000000")
     held = stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.code)
     assert (held.renewable, held.needs_code) == (False, True)
     held.refresh(device.shows_next())
-    assert sts.count("GetSessionToken") == 1  # it is not tried again
+    assert sts.count("GetSessionToken") == 2  # it is not tried again
 
 
 # --- codes that are refused -----------------------------------------------------------------------------------
