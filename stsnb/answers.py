@@ -155,6 +155,8 @@ def _refused(
         happened = f"{request.role_arn.name} does not let you in with {source.origin}."
         needed = web_identity_statement(source.claims(), request)
         advice = "Its trust policy needs the statement below, and its account an identity provider for the token's issuer."
+    elif not request.serial_number and source.role is None:
+        advice += " If it wants MFA, name your device: --serial-number ARN."
     elif request.token_code:
         advice = f"Try that device's next MFA code, since each is good once and for 30 seconds. Otherwise, {advice[0].lower()}{advice[1:]}"
     elif isinstance(source, MFASource) and source.session_of_mfa.age > RECENT:

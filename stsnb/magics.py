@@ -53,6 +53,9 @@ def _tag(text: str) -> tuple[str, str]:
     if text.startswith("Key=") and ",Value=" in text:
         key, _, value = text.removeprefix("Key=").partition(",Value=")
         return key, value
+    if text.startswith("Value=") and ",Key=" in text:
+        value, _, key = text.removeprefix("Value=").rpartition(",Key=")
+        return key, value
     key, equals, value = text.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")

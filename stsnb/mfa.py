@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from datetime import datetime, timedelta, timezone
 from typing import NoReturn
 
@@ -68,6 +70,7 @@ class MFASession(Credentials):
         self.bought = self.expiration = datetime.min.replace(tzinfo=timezone.utc)
         self._frozen: ReadOnlyCredentials = FrozenCredentials("", "", "")
         self._buying = threading.Lock()
+        _ALL.add(self)
 
     @property
     def remaining(self) -> timedelta:
@@ -144,6 +147,19 @@ class MFASession(Credentials):
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
         raise TypeError("An MFA session is not written anywhere: it stays in this process.")
+
+
+_ALL: weakref.WeakSet[MFASession] = weakref.WeakSet()
+
+
+def _in_forked_child() -> None:
+    # The thread that held a lock when the process forked is not there to release it.
+    for session in _ALL:
+        session._buying = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_in_forked_child)
 
 
 def _not_offered(error: ClientError) -> bool:

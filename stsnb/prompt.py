@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import sys
 import threading
 import warnings
 
@@ -28,11 +29,12 @@ def ask(prompt: str) -> str:
     ------
     NobodyToAskError
         At once where nobody can answer: a notebook that runs without a browser (nbclient, papermill), a
-        program whose input is no terminal, or any thread but the main one, which alone is the user's.
+        program whose input is no terminal, a widget's callback, whose questions no front end shows, or any
+        thread but the main one, which alone is the user's.
     KeyboardInterrupt
         If the user would rather not.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or _in_a_callback():
         raise NobodyToAskError
     try:
         with warnings.catch_warnings():
@@ -42,3 +44,14 @@ def ask(prompt: str) -> str:
     except (EOFError, NotImplementedError, OSError, getpass.GetPassWarning):
         # A kernel without input raises IPython's StdinNotImplementedError, which is a NotImplementedError.
         raise NobodyToAskError from None
+
+
+def _in_a_callback() -> bool:
+    """Say whether a kernel is at work on something else than a cell, which nobody sees it ask from."""
+    ipython = sys.modules.get("IPython")  # who has not imported it is in no kernel
+    shell = ipython.get_ipython() if ipython is not None else None
+    kernel = getattr(shell, "kernel", None)
+    if kernel is None:
+        return False
+    message: str = kernel.get_parent().get("header", {}).get("msg_type", "")
+    return message != "execute_request"

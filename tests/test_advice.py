@@ -249,6 +249,12 @@ def test_a_role_that_refuses_a_good_code_gets_the_statement_with_mfa(sts: Script
     assert pasted(error)["Condition"] == {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
 
 
+def test_who_named_no_device_is_told_how_to(sts: ScriptedSTS) -> None:
+    sts.fails("AccessDenied", "Access denied", 403)
+    assert why().advice.endswith("If it wants MFA, name your device: --serial-number ARN.")
+    assert "--serial-number" not in why(serial_number=DEVICE, token_code="493817").advice
+
+
 def test_a_refusal_names_the_profile_that_asked(sts: ScriptedSTS, config: Path) -> None:
     (config / "credentials").write_text(f"[work]\n{KEYS}")
     sts.fails("AccessDenied", "Access denied", 403)

@@ -111,6 +111,21 @@ def test_the_keeper_renews_without_a_code(
     assert len(person.asked) == 1
 
 
+def test_two_threads_with_one_code_buy_one_session(sts: ScriptedSTS, device: MFADevice) -> None:
+    roles: list[stsnb.AssumedRole] = []
+    code = {"serial_number": device.serial_number, "token_code": device.code}
+    threads = [
+        threading.Thread(target=lambda: roles.append(stsnb.assume_role(ROLE, inject=False, **code)))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(roles) == 8
+    assert sts.count("GetSessionToken") == 1
+
+
 def test_another_user_or_another_device_is_asked_for_a_code_of_its_own(
     sts: ScriptedSTS, device: MFADevice, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -434,6 +449,35 @@ def test_a_notebook_asks_below_the_cell_and_the_code_is_in_no_output(
     assert asked == [(f"MFA code of {device.serial_number} for role-for-s3-fileserver: ", True)]
     assert "role-for-s3-fileserver" in "".join(shown)
     assert device.code not in "".join(shown)
+
+
+def test_a_widgets_callback_asks_nobody(sts: ScriptedSTS, device: MFADevice, tmp_path: Path) -> None:
+    """A front end shows no question that a comm's message has raised: the kernel would wait for ever."""
+    manager = KernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    manager.start_kernel(env=os.environ.copy(), cwd=tmp_path)
+    client = manager.client()
+    client.start_channels()
+    shown: list[str] = []
+    cell = (
+        "import stsnb\ntold = []\n"
+        "def opened(comm, message):\n"
+        f"    try: stsnb.assume_role({ROLE!r}, serial_number={device.serial_number!r})\n"
+        "    except stsnb.AssumeRoleError as error: told.append(str(error))\n"
+        "get_ipython().kernel.comm_manager.register_target('button', opened)"
+    )
+    try:
+        client.wait_for_ready(timeout=60)
+        assert client.execute_interactive(cell, timeout=60, allow_stdin=True)["content"]["status"] == "ok"
+        content = {"comm_id": "1", "target_name": "button", "data": {}}
+        client.shell_channel.send(client.session.msg("comm_open", content))
+        client.execute_interactive(
+            "print(told)", timeout=60, output_hook=lambda message: shown.append(str(message["content"]))
+        )
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert "nobody can be asked for it here" in "".join(shown)
+    assert sts.requests == []
 
 
 # --- nothing keeps a code -------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
-"""MFA on the embedded AWS: codes that are good once, and the sessions that they buy.
+"""MFA on the embedded AWS: codes that are not good twice in a row, and the sessions that they buy.
 
 Left alone, moto 5.2.5 takes any code and none, and answers GetSessionToken with keys that it does not know
-itself. Here any six digits are a code, as nobody carries a device for a demo; each is good once, and what a
-session does counts as done with MFA.
+itself. Here any six digits are a code, as nobody carries a device for a demo. The last one is not good again, and
+what a session does counts as done with MFA.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from moto.utilities.utils import get_partition
 #: What a trust policy's condition calls it.
 PRESENT = "aws:MultiFactorAuthPresent"
 
-_used: set[tuple[str, str]] = set()
+#: The last code that each device gave: all of them would keep a notebook from running twice.
+_last: dict[str, str] = {}
 
 
 @dataclass
@@ -110,7 +111,7 @@ def _use_code(response: TokenResponse) -> None:
     serial_number, code = response._get_param("SerialNumber"), response._get_param("TokenCode")
     if serial_number is None and code is None:
         return
-    if not re.fullmatch(r"\d{6}", code or "") or (serial_number, code) in _used:
+    if not re.fullmatch(r"\d{6}", code or "") or _last.get(serial_number) == code:
         told = "MultiFactorAuthentication failed with invalid MFA one time pass code."
         raise STSClientError("AccessDenied", told)
-    _used.add((serial_number, code))
+    _last[serial_number] = code

@@ -36,7 +36,7 @@ REPORTS_KEY = "2026/deliveries-by-warehouse.csv"
 COSTS_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/role-for-costs"
 COSTS_BUCKET = "s3-costs"
 COSTS_KEY = "2026-10.csv"
-#: The user's device; the embedded AWS takes any six digits for its code, and each once.
+#: The user's device; the embedded AWS takes any six digits for its code, and none twice in a row.
 MFA_SERIAL_NUMBER = f"arn:aws:iam::{ACCOUNT_ID}:mfa/{USER_NAME}"
 
 #: The profiles of ``~/.aws/config`` beside the user's own, which is the default one.
