@@ -11,14 +11,17 @@ from typing import Any
 
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
-from IPython.core.error import StdinNotImplementedError
 
 from stsnb.answers import Asked, answered, not_sts, scrubbed, without_password
 from stsnb.arn import shorten
 from stsnb.errors import AssumeRoleError
+from stsnb.mfa import MFASessionEndedError
+from stsnb.profilefaults import ProfileError
+from stsnb.prompt import NobodyToAskError
 from stsnb.request import AssumeRoleRequest, InvalidRequestError
 from stsnb.response import InvalidResponseError
 from stsnb.source import AddressError, Source, SourceError
+from stsnb.webidentity import WebIdentityTokenError
 
 
 def explain(
@@ -57,6 +60,13 @@ def explain(
     if isinstance(error, boto.ClientError):
         return answered(error, asked)
     own = error.cause if isinstance(error, SourceError) else error
+    if isinstance(own, AssumeRoleError):  # the role's that this one is chained from
+        happened = (
+            f"{asked.role} is asked for with {asked.origin}, which has no credentials for it: {own.happened}"
+        )
+        return AssumeRoleError(happened, own.advice, code=own.code, said=own.said, statement=own.statement)
+    if isinstance(own, ProfileError):
+        return AssumeRoleError(own.happened, own.advice)
     for kind, advise in _ADVICE.items():
         if isinstance(own, kind):
             return AssumeRoleError(*advise(own, asked))
@@ -69,7 +79,9 @@ def explain(
     )
 
 
-def ended(request: AssumeRoleRequest, when: datetime, error: Exception | None) -> AssumeRoleError:
+def ended(
+    request: AssumeRoleRequest, when: datetime, error: Exception | None, *, needs_code: bool = False
+) -> AssumeRoleError:
     """Say that a session has ended, and why it was not renewed.
 
     Parameters
@@ -80,6 +92,8 @@ def ended(request: AssumeRoleRequest, when: datetime, error: Exception | None) -
         When it ended.
     error : Exception or None
         What the last attempt to renew it met; None if it was not to be renewed.
+    needs_code : bool
+        Whether it goes on with a new MFA code alone.
 
     Returns
     -------
@@ -94,11 +108,14 @@ def ended(request: AssumeRoleRequest, when: datetime, error: Exception | None) -
             said=error.said,
             statement=error.statement,
         )
-    if not request.renewable:
-        return AssumeRoleError(
-            f"{happened}; it was got with an MFA code.", "Assume the role again with a new code."
-        )
+    if needs_code:
+        return AssumeRoleError(f"{happened}; it was got with an MFA code.", _NEW_CODE)
     return AssumeRoleError(f"{happened}; it was not to be renewed.", "Assume the role again.")
+
+
+_NEW_CODE = (
+    "Assume the role again with a new code, or give one to the role: its refresh(token_code=…) takes it."
+)
 
 
 def _no_credentials(_error: Exception, asked: Asked) -> tuple[str, str]:
@@ -183,6 +200,28 @@ def _needs_mfa(_error: Exception, asked: Asked) -> tuple[str, str]:
     return (
         f"The source profile{f' {asked.profile}' if asked.profile else ''} needs an MFA code of its own.",
         "Ask with a source that has credentials already, and give --serial-number and --token-code for the role.",
+    )
+
+
+def _nobody_to_ask(_error: Exception, asked: Asked) -> tuple[str, str]:
+    device = asked.request.serial_number if asked.request else None
+    return (
+        f"{asked.role} needs the code of the MFA device {device}, and nobody can be asked for it here.",
+        'Give it: --token-code 123456 on the line, token_code="123456" from Python.',
+    )
+
+
+def _mfa_session_ended(error: Any, asked: Asked) -> tuple[str, str]:
+    return (
+        f"The MFA session of {error.serial_number}, with which {asked.role} is renewed, ended at {error.when:%Y-%m-%d %H:%M:%S} UTC.",
+        _NEW_CODE,
+    )
+
+
+def _no_token(error: Exception, _asked: Asked) -> tuple[str, str]:
+    return (
+        str(error),
+        "Name the file that holds a token now; on EKS the variable AWS_WEB_IDENTITY_TOKEN_FILE names it.",
     )
 
 
@@ -276,7 +315,10 @@ _ADVICE: dict[type[Exception] | tuple[type[Exception], ...], _Advise] = {
     boto.ConfigParseError: _unparsable,
     (boto.InvalidConfigError, boto.UnknownCredentialError, boto.ConfigNotFound): _configuration,
     (boto.CredentialRetrievalError, boto.MetadataRetrievalError): _retrieval,
-    (boto.RefreshWithMFAUnsupportedError, EOFError, StdinNotImplementedError): _needs_mfa,
+    boto.RefreshWithMFAUnsupportedError: _needs_mfa,
+    NobodyToAskError: _nobody_to_ask,
+    MFASessionEndedError: _mfa_session_ended,
+    WebIdentityTokenError: _no_token,
     boto.ProxyConnectionError: _proxy,
     boto.SSLError: _tls,
     (boto.ConnectTimeoutError, boto.ReadTimeoutError): _timed_out,

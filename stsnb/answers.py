@@ -6,20 +6,24 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from stsnb.errors import AssumeRoleError
+from stsnb.mfa import CODE_REFUSED, MFASource
 from stsnb.request import AssumeRoleRequest
-from stsnb.response import DEFAULT_DURATION_SECONDS
+from stsnb.response import DEFAULT_DURATION_SECONDS, REFUSALS, error_of
 from stsnb.source import Source
-from stsnb.trust import statement
+from stsnb.trust import statement, web_identity_statement
+from stsnb.webidentity import WebIdentitySource
 
 #: How far a clock may be off before a signature is refused (Signature Version 4, AWS General Reference).
 MAX_CLOCK_SKEW_SECONDS = 300
+#: What was bought with a code less than this ago can hardly be too old for a trust policy.
+RECENT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,12 @@ class _Answer:
     @classmethod
     def of(cls, error: ClientError, source: Source | None) -> _Answer:
         response: Mapping[str, Any] = error.response or {}
-        # A bare <Error> (Ceph) leaves no "Error" in botocore's response: the code stands at its top.
-        found = response.get("Error") or response
+        code, message = error_of(response)
         metadata = response.get("ResponseMetadata") or {}
         status = metadata.get("HTTPStatusCode")
-        message = scrubbed(str(found.get("Message") or found.get("message") or ""), source)
+        message = scrubbed(message, source)
         return cls(
-            code=str(found.get("Code") or ""),
+            code=code,
             message=message,
             status=status,
             clock_skew=_clock_skew(message, metadata.get("HTTPHeaders") or {}),
@@ -119,8 +122,13 @@ def answered(error: ClientError, asked: Asked) -> AssumeRoleError:
         happened, advice = not_sts(asked)
     elif answer.code in _SIGNATURES and answer.clock_is_off:
         happened, advice = _clock(answer, asked)
-    elif answer.code in _REFUSALS and asked.request and asked.source:
-        return _refused(answer, asked.request, asked.source, asked.region)
+    elif answer.code in REFUSALS and asked.request and asked.source:
+        if CODE_REFUSED in answer.message:
+            happened, advice = _code_refused(answer, asked)
+        else:
+            return _refused(answer, asked.request, asked.source, asked.region)
+    elif isinstance(asked.source, WebIdentitySource) and answer.code in _WEB_IDENTITY:
+        happened, advice = _WEB_IDENTITY[answer.code](answer, asked)
     else:
         advise = _ANSWERS.get(answer.code)
         if advise is None:
@@ -142,10 +150,54 @@ def _refused(
         f"Its trust policy needs the statement below{'' if identity else ' (with your ARN in it)'}, and your own"
         f" policies must allow sts:AssumeRole on {request.role_arn}."
     )
-    if request.serial_number:
+    needed = statement(identity, request)
+    if isinstance(source, WebIdentitySource):
+        happened = f"{request.role_arn.name} does not let you in with {source.origin}."
+        needed = web_identity_statement(source.claims(), request)
+        advice = "Its trust policy needs the statement below, and its account an identity provider for the token's issuer."
+    elif not request.serial_number and source.role is None:
+        advice += " If it wants MFA, name your device: --serial-number ARN."
+    elif request.token_code:
         advice = f"Try that device's next MFA code, since each is good once and for 30 seconds. Otherwise, {advice[0].lower()}{advice[1:]}"
-    return AssumeRoleError(
-        happened, advice, code=answer.code, said=answer.said, statement=statement(identity, request)
+    elif isinstance(source, MFASource) and source.session_of_mfa.age > RECENT:
+        advice = f"If it wants an MFA code that is not old (aws:MultiFactorAuthAge), give a new one: --token-code 123456. Otherwise, {advice[0].lower()}{advice[1:]}"
+    return AssumeRoleError(happened, advice, code=answer.code, said=answer.said, statement=needed)
+
+
+def _code_refused(_answer: _Answer, asked: Asked) -> tuple[str, str]:
+    device = asked.request.serial_number if asked.request else None
+    return (
+        f"STS refused the code of the MFA device {device}.",
+        "Wait for the device's next code, since each is good once and for 30 seconds, then run the cell again. "
+        "If it stays so, check that the phone's clock is right, and that the device is that of the identity that asks: `aws iam list-mfa-devices` lists its ARN.",
+    )
+
+
+def _token_expired(_answer: _Answer, asked: Asked) -> tuple[str, str]:
+    return (
+        f"The token of {asked.origin} has expired.",
+        "What writes the file has to renew it (on EKS the kubelet does, on a JupyterHub its spawner); it is read again at each try.",
+    )
+
+
+def _token_invalid(_answer: _Answer, asked: Asked) -> tuple[str, str]:
+    return (
+        f"STS does not take the token of {asked.origin}.",
+        "Check that the file holds a whole token of OpenID Connect, and that its issuer (iss) is an identity provider of the role's account, with the token's audience (aud).",
+    )
+
+
+def _token_rejected(_answer: _Answer, asked: Asked) -> tuple[str, str]:
+    return (
+        f"The identity provider rejected the token of {asked.origin}.",
+        "It may have expired or been revoked: have a new one written, then run the cell again.",
+    )
+
+
+def _provider_silent(_answer: _Answer, asked: Asked) -> tuple[str, str]:
+    return (
+        f"STS could not reach the identity provider that issued the token of {asked.origin}.",
+        "Wait a moment, then run the cell again; if it stays so, the issuer's address (iss) has to be reachable from the internet.",
     )
 
 
@@ -257,7 +309,6 @@ def _other(answer: _Answer, asked: Asked) -> tuple[str, str]:
     return f"{asked.endpoint} refused{status}.", "Correct what it names below."
 
 
-_REFUSALS = frozenset({"AccessDenied", "AccessDeniedException"})
 # What a server says that could not check a signature; whether for the clock, its Date header tells.
 _SIGNATURES = frozenset(
     {
@@ -294,6 +345,13 @@ _ANSWERS: dict[str, Callable[[_Answer, Asked], tuple[str, str]]] = {
         _throttled,
     ),
     **dict.fromkeys(("InvalidAction", "MethodNotAllowed", "NotImplemented", "405", "501"), _not_implemented),
+}
+# What AssumeRoleWithWebIdentity answers of the token (STS API reference), under the names on the wire and in code.
+_WEB_IDENTITY: dict[str, Callable[[_Answer, Asked], tuple[str, str]]] = {
+    **dict.fromkeys(("ExpiredToken", "ExpiredTokenException"), _token_expired),
+    **dict.fromkeys(("InvalidIdentityToken", "InvalidIdentityTokenException"), _token_invalid),
+    **dict.fromkeys(("IDPRejectedClaim", "IDPRejectedClaimException"), _token_rejected),
+    **dict.fromkeys(("IDPCommunicationError", "IDPCommunicationErrorException"), _provider_silent),
 }
 
 

@@ -7,9 +7,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stsnb import defaults
+from stsnb.asking import asked_for
 from stsnb.kernel import kernel
-from stsnb.request import AssumeRoleRequest, InvalidRequestError
 from stsnb.role import AssumedRole
 
 
@@ -27,20 +26,21 @@ def assume_role(
     source_identity: str | None = None,
     serial_number: str | None = None,
     token_code: str | None = None,
+    web_identity_token_file: os.PathLike[str] | str | None = None,
     profile: str | None = None,
     region: str | None = None,
+    chain: AssumedRole | bool | None = None,
     refresh: bool | None = None,
     inject: bool = True,
 ) -> AssumedRole:
     """Assume a role, and put it in force in this process.
 
     Every AWS client that is made from now on acts as the role: the environment and boto3's default session
-    hold its credentials. Running it again is the same as running it once: a role is always assumed with the
-    credentials that the process had before any role. As a context manager the result puts back at its end
-    what was in force before.
+    hold its credentials. Running it again is the same as running it once: unless `chain` says otherwise, a role
+    is assumed with the credentials that the process had before any role. As a context manager the result puts
+    back at its end what was in force before.
 
-    What is left out is what the configuration says (`stsnb.config.AssumeRole`): first that of an alias, then the
-    general one.
+    What is left out is what an alias says, then a profile, then the configuration (`stsnb.config.AssumeRole`).
 
     The names and limits are those of STS (`STS API reference, AssumeRole
     <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>`_).
@@ -48,7 +48,8 @@ def assume_role(
     Parameters
     ----------
     role : str
-        The role's ARN, or a configured alias.
+        The role's ARN; or an alias of the configuration; or the name of a profile of ~/.aws/config with ``role_arn``,
+        whose source asks then (AWS CLI user guide, "Using an IAM role").
     session_name : str, optional
         2 to 64 letters, digits and ``_+=,.@-``, shown in CloudTrail; made from your user name if left out.
     duration_seconds : int, optional
@@ -71,13 +72,21 @@ def assume_role(
     source_identity : str, optional
         2 to 64 letters, digits and ``_+=,.@-``, not beginning with ``aws:``.
     serial_number : str, optional
-        The MFA device: its serial number or ARN, 9 to 256 characters.
+        The MFA device: its serial number or ARN, 9 to 256 characters. Where long-lived keys ask, one code buys a
+        session of 12 hours that assumes and renews all roles of this process with that device; it is kept in
+        memory. Elsewhere each session of the role needs a code, and the role does not renew itself.
     token_code : str, optional
-        The 6 digits that the MFA device shows. A session that was got with a code cannot renew itself.
+        The 6 digits that the MFA device shows. If left out where one is needed, you are asked for it.
+    web_identity_token_file : os.PathLike or str, optional
+        A file with a token of 4 to 20000 characters that takes the place of AWS credentials, as on EKS
+        (AssumeRoleWithWebIdentity); it is read again at each renewal.
     profile : str, optional
         The profile of ~/.aws/config that asks; the credentials that the process had before if left out.
     region : str, optional
         The region of STS and of the role's clients; the source's if left out.
+    chain : AssumedRole or bool, optional
+        The role that asks, True for the one in force, with its settings. AWS lets the new session last 3600
+        seconds at most. It renews itself by the role that it came from, which stays usable even if dropped.
     refresh : bool, optional
         False for a session that ends: its credentials are not renewed. True if left out.
     inject : bool, optional
@@ -104,26 +113,19 @@ def assume_role(
         "source_identity": source_identity,
         "serial_number": serial_number,
         "token_code": token_code,
+        "web_identity_token_file": web_identity_token_file,
         "profile": profile,
         "region": region,
+        "chain": chain,
         "refresh": refresh,
     }
-    role, asked = _configured(role, {name: value for name, value in given.items() if value is not None})
-    ours = {name: asked.pop(name) for name in ("profile", "region", "refresh") if name in asked}
     try:
-        request = AssumeRoleRequest.of(role, **asked)
-    except InvalidRequestError as error:
+        asked = asked_for(role, given, kernel.environ_of_user())
+    except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
         from stsnb.advice import explain  # a failure alone needs IPython, which it imports
 
         raise explain(error) from None
-    return kernel.assume(request, **ours, inject=inject)
-
-
-def _configured(role: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Find the ARN of a role and all that is asked for: what was given, then the alias, then the configuration."""
-    configured = defaults.current()
-    role_arn, asked = configured.of_alias(role, given)
-    return role_arn, configured.completed(asked)
+    return kernel.assume(**asked._asdict(), inject=inject)
 
 
 def current_role() -> AssumedRole | None:

@@ -42,6 +42,8 @@ class Shown(Protocol):
     def packed_policy_size(self) -> int | None: ...  # noqa: D102
     @property
     def danger(self) -> str | None: ...  # noqa: D102
+    @property
+    def chained_from(self) -> Shown | None: ...  # noqa: D102
 
 
 def text(role: Shown) -> str:
@@ -57,8 +59,7 @@ def text(role: Shown) -> str:
     str
     """
     parts = [role.role_name, role.account_id, role.session_name, role.scope]
-    parts.append(f"{_expiry(role)} ({left(role.remaining)})")
-    parts += remarks(role)
+    parts += [f"{_expiry(role)} ({left(role.remaining)})", _chain(role), *remarks(role)]
     if not role.renewable:
         parts.append("does not renew itself")
     if role.renewal_error is not None:
@@ -84,7 +85,7 @@ def html(role: Shown) -> str:
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         name=escape(role.role_name),
         arn=escape(role.arn),
-        where=escape(" · ".join(part for part in (role.account_id, role.session_name, role.region) if part)),
+        where=escape(" · ".join(part for part in _where(role) if part)),
         expiry=escape(_expiry(role)),
         left=escape(left(role.remaining)),
         renews="renews itself" if role.renewable else "does not renew itself",
@@ -135,6 +136,20 @@ def left(remaining: timedelta) -> str:
     if hours:
         return f"{hours} h {minutes} min left" if minutes else f"{hours} h left"
     return f"{minutes} min left" if minutes else f"{seconds} s left"
+
+
+def _where(role: Shown) -> tuple[str | None, ...]:
+    return role.account_id, role.session_name, role.region, _chain(role)
+
+
+def _chain(role: Shown) -> str | None:
+    """Name the roles by which a role was assumed, the first one first."""
+    names: list[str] = []
+    link = role.chained_from
+    while link is not None:
+        names.insert(0, link.role_name)
+        link = link.chained_from
+    return f"via {' → '.join(names)}" if names else None
 
 
 def _expiry(role: Shown) -> str:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import getpass
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
-from botocore.credentials import CredentialProvider, CredentialResolver, Credentials, EnvProvider
+from botocore.credentials import (
+    AssumeRoleProvider,
+    CredentialProvider,
+    CredentialResolver,
+    Credentials,
+    EnvProvider,
+)
 from botocore.exceptions import NoCredentialsError, RefreshWithMFAUnsupportedError
+
+from stsnb.prompt import NobodyToAskError, ask
 
 if TYPE_CHECKING:
     import boto3
@@ -133,8 +139,53 @@ def credentials_of(session: botocore.session.Session, environ: Mapping[str, str]
     botocore.exceptions.BotoCoreError
         As the chain raises it; NoCredentialsError if it finds nothing.
     """
-    resolver = session.get_component("credential_provider")
-    for provider in resolver.providers:
+    _providers(session, environ)
+    credentials: Credentials | None = session.get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    return credentials
+
+
+def source_credentials_of(
+    session: botocore.session.Session, profile: str, environ: Mapping[str, str]
+) -> tuple[Credentials, str]:
+    """Return what botocore would assume a profile's role with, found by its own rules.
+
+    Parameters
+    ----------
+    session : botocore.session.Session
+        A session with that profile.
+    profile : str
+        A profile with ``role_arn``.
+    environ : mapping
+        The environment without what stsnb put in.
+
+    Returns
+    -------
+    credentials : botocore.credentials.Credentials
+        Those of ``source_profile``, however it has them, or of ``credential_source``.
+    owner : str
+        The profile that has them at last: a source may be a role with a source of its own.
+
+    Raises
+    ------
+    botocore.exceptions.BotoCoreError
+        As botocore's provider raises it.
+    """
+    providers: list[Any] = _providers(session, environ)
+    provider: Any = next(each for each in providers if isinstance(each, AssumeRoleProvider))
+    # botocore has no public way to a role's source: its own `load` does these three steps, and then makes
+    # credentials that assume the role.
+    provider._loaded_config = provider._load_config()
+    config = provider._get_role_config(profile)
+    credentials: Credentials = provider._resolve_source_credentials(config, profile)
+    return credentials, provider._visited_profiles[-1]
+
+
+def _providers(session: botocore.session.Session, environ: Mapping[str, str]) -> list[CredentialProvider]:
+    """Return the chain's providers, made to read `environ` and to ask nobody behind the user's back."""
+    providers: list[Any] = session.get_component("credential_provider").providers
+    for provider in providers:
         if hasattr(provider, "_prompter"):
             provider._prompter = _ask_in_front
         # A profile's credential_source reads the environment through a provider of its own.
@@ -142,28 +193,26 @@ def credentials_of(session: botocore.session.Session, environ: Mapping[str, str]
         for reader in (provider, *getattr(sourcer, "_providers", ())):
             if isinstance(reader, EnvProvider):
                 reader.environ = environ
-    credentials: Credentials | None = session.get_credentials()
-    if credentials is None:
-        raise NoCredentialsError
-    return credentials
+    return providers
 
 
 def _ask_in_front(prompt: str) -> str:
-    """Ask for a profile's MFA code, but never behind the user's back: the keeper's thread asks nobody."""
-    if threading.current_thread() is not threading.main_thread():
-        raise RefreshWithMFAUnsupportedError
-    return getpass.getpass(prompt)
+    """Ask for the MFA code of a profile that is a source, as botocore expects it."""
+    try:
+        return ask(prompt)
+    except NobodyToAskError:
+        raise RefreshWithMFAUnsupportedError from None
 
 
-def give(session: botocore.session.Session, credentials: Credentials) -> None:
+def give(session: botocore.session.Session, credentials: Credentials | None) -> None:
     """Make a session act with credentials that are known.
 
     Parameters
     ----------
     session : botocore.session.Session
         The session.
-    credentials : botocore.credentials.Credentials
-        What its clients sign with from now on.
+    credentials : botocore.credentials.Credentials or None
+        What its clients sign with from now on; None for a session that signs nothing.
     """
     session.register_component("credential_provider", CredentialResolver([_Given(credentials)]))
     vars(session)["_credentials"] = None  # what the session may have found before
@@ -174,9 +223,9 @@ class _Given(CredentialProvider):
 
     METHOD = CANONICAL_NAME = "stsnb"
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials | None) -> None:
         super().__init__()
         self._credentials = credentials
 
-    def load(self) -> Credentials:
+    def load(self) -> Credentials | None:
         return self._credentials

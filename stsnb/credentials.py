@@ -91,8 +91,13 @@ class RoleCredentials(RefreshableCredentials):
         """When STS should be asked next, in seconds of the wall clock."""
         return max(self._renew_at, self._retry_at)
 
-    def renew(self) -> None:
+    def renew(self, ask: Callable[[], AssumeRoleResponse] | None = None) -> None:
         """Ask STS now.
+
+        Parameters
+        ----------
+        ask : callable, optional
+            Asks in place of the usual way, for this once: with a code that a person has given.
 
         Raises
         ------
@@ -100,7 +105,7 @@ class RoleCredentials(RefreshableCredentials):
             What `ask` raised; the credentials stay as they are then.
         """
         with self._renewal:
-            self._renew_locked()
+            self._renew_locked(ask)
 
     def renew_if_due(self) -> None:
         """Ask STS if it is time to; a failure is kept in `error`."""
@@ -164,18 +169,18 @@ class RoleCredentials(RefreshableCredentials):
         late = now >= self._renew_at or time.monotonic() >= self._renew_at_monotonic
         return self.renewable and late and now >= self._retry_at
 
-    def _renew_locked(self) -> None:
+    def _renew_locked(self, ask: Callable[[], AssumeRoleResponse] | None = None) -> None:
         self.asking = True
         self._on_change()
         try:
-            self._ask_and_take()
+            self._ask_and_take(ask or self._ask)
         finally:
             self.asking = False
             self._on_change()
 
-    def _ask_and_take(self) -> None:
+    def _ask_and_take(self, ask: Callable[[], AssumeRoleResponse]) -> None:
         try:
-            response = self._ask()
+            response = ask()
         except Exception as error:
             self._failed(error)
             raise

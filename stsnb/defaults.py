@@ -24,6 +24,7 @@ ALIAS_PARAMETERS = (
     "transitive_tag_keys",
     "source_identity",
     "serial_number",
+    "web_identity_token_file",
     "profile",
     "region",
     "refresh",

@@ -72,9 +72,8 @@ class Environment:
 
     def session_of_user(self) -> boto3.Session | None:
         """Return the default session that the user had or has made since; None if there is none."""
-        module = sys.modules.get("boto3")  # who has not imported it has no default session
-        # Another thread may be importing it at this moment.
-        current: boto3.Session | None = getattr(module, "DEFAULT_SESSION", None)
+        # Who has not imported it has no default session, nor has who is just doing so on another thread.
+        current: boto3.Session | None = getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None)
         return self._users_session if current is self._put_session else current
 
     def put(self, variables: Mapping[str, str | None], session: boto3.Session) -> None:

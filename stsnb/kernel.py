@@ -16,11 +16,15 @@ from stsnb.chain import fingerprint
 from stsnb.credentials import RoleCredentials
 from stsnb.environment import Environment, credential_variables
 from stsnb.keeper import Keeper
-from stsnb.request import AssumeRoleRequest
+from stsnb.mfa import MFASessions
+from stsnb.question import Question, explained
+from stsnb.request import AssumeRoleRequest, InvalidRequestError
 from stsnb.response import AssumeRoleResponse
 from stsnb.role import AssumedRole
+from stsnb.rolechain import RoleSource
 from stsnb.source import Source
 from stsnb.threads import Beside, uninterrupted
+from stsnb.webidentity import WebIdentitySource
 
 T = TypeVar("T")
 
@@ -89,7 +93,9 @@ class Kernel:
         # The innermost is last; the first is the notebook itself and stays.
         self._scopes = [Scope()]
         self._keeper = Keeper(self._let_go)
-        self._sources: dict[str | None, tuple[tuple[object, ...], Source]] = {}
+        # By the profile that asks, the one that names the role, and the file of a web identity.
+        self._sources: dict[tuple[str | None, ...], tuple[tuple[object, ...], Source]] = {}
+        self._mfa_sessions = MFASessions()
         #: Makes the badge of a role, by MIME type; set by who stands on this file.
         self.face: Callable[[AssumedRole], dict[str, object]] | None = None
         self._listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
@@ -156,6 +162,8 @@ class Kernel:
         request: AssumeRoleRequest,
         *,
         profile: str | None = None,
+        role_profile: str | None = None,
+        chain: AssumedRole | bool | None = None,
         region: str | None = None,
         refresh: bool = True,
         inject: bool = True,
@@ -168,6 +176,10 @@ class Kernel:
             What to ask of STS.
         profile : str, optional
             The profile that asks; None for the credentials that the kernel had before any role.
+        role_profile : str, optional
+            The profile that names the role, whose settings hold, and whose source asks if there is no `profile`.
+        chain : AssumedRole or bool, optional
+            The role that asks; True for the one in force.
         region : str, optional
             The region of STS and of the role's clients; None for the source's.
         refresh : bool
@@ -185,12 +197,18 @@ class Kernel:
             With everything as it was.
         """
         source: Source | None = None
+        asks = profile, role_profile, request.web_identity_token_file
         try:
-            source = self._source(profile)
+            if chain:
+                link = self._link(chain, request)
+                source, region = RoleSource(link, self._environment.of_user()), region or link.region
+            else:
+                source = self._source(*asks)
             role = self._ask(source, request, region, refresh)
         except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
-            self._sources.pop(profile, None)
-            raise _explained(error, request, source, region, profile or self._profile_of_user()) from None
+            self._sources.pop(asks, None)
+            named = profile or role_profile or self._profile_of_user()
+            raise explained(error, request, source, region, named) from None
         known.remember(role.role_arn, role.session_name)
         if inject:
             self._change(lambda: self._put_in_force(role))
@@ -283,15 +301,32 @@ class Kernel:
             with suppress(Exception):  # a badge that cannot be drawn keeps nobody from a role
                 listener.changed()
 
-    def _source(self, profile: str | None) -> Source:
+    def _source(
+        self, profile: str | None, role_profile: str | None = None, token_file: str | None = None
+    ) -> Source:
         environ, default_session = self._environment.of_user(), self._environment.session_of_user()
-        state = (fingerprint(environ), default_session)
-        known = self._sources.get(profile)
+        state, asks = (fingerprint(environ), default_session), (profile, role_profile, token_file)
+        known = self._sources.get(asks)
         if known is not None and known[0] == state:
             return known[1]
-        source = Source.resolve(environ, profile, default_session)
-        self._sources[profile] = (state, source)
+        if token_file is None:
+            source = Source.resolve(environ, profile, default_session, role_profile)
+        else:
+            source = WebIdentitySource.of(token_file, environ, role_profile or profile, default_session)
+        self._sources[asks] = (state, source)
         return source
+
+    def _link(self, chain: AssumedRole | bool, request: AssumeRoleRequest) -> AssumedRole:
+        """Return the role to chain from."""
+        if isinstance(chain, AssumedRole):
+            return chain
+        link = self.current()
+        if link is None:
+            none = "There is no role in force to chain from: assume that one first, or leave chain out."
+            raise InvalidRequestError([("chain", none)])
+        if link.chained_from is not None and link.role_arn == str(request.role_arn):
+            return link.chained_from  # the cell was run again
+        return link
 
     def _profile_of_user(self) -> str | None:
         environ = self._environment.of_user()
@@ -300,34 +335,26 @@ class Kernel:
     def _ask(
         self, source: Source, request: AssumeRoleRequest, region: str | None, refresh: bool
     ) -> AssumedRole:
-        sources = [source]
-
-        def ask() -> AssumeRoleResponse:
-            try:
-                sources[:] = [sources[0].up_to_date()]
-                return sources[0].assume_role(request, region, meanwhile.pop() if meanwhile else None)
-            except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
-                raise _explained(error, request, sources[0], region, sources[0].profile) from None
+        question = Question(request, source, region, self._mfa_sessions, refresh=refresh)
 
         def ended(when: datetime, error: Exception | None) -> Exception:
             from stsnb.advice import ended
 
-            return ended(request, when, error)
+            return ended(question.request, when, error, needs_code=question.needs_code)
 
         credentials = RoleCredentials(
-            ask,
+            question.again,
             lambda response: self._renewed(credentials, response),
             ended,
             self._tell,
-            renewable=refresh and request.renewable,
+            renewable=refresh,
         )
         # The role's session needs boto3, whose import takes as long as STS does to answer: it begins when the
         # question has left, since two threads that both compute would only share one interpreter.
         session = Beside(lambda: source.session_for(credentials, self._environment.of_user, region))
-        meanwhile = [session.start]
-        credentials.renew()
+        question.renew(credentials, request.token_code, meanwhile=session.start)
         settings = source.settings(self._environment.of_user(), region)
-        return AssumedRole(request, credentials, session.result(), settings, self, source.origin)
+        return AssumedRole(question, credentials, session.result(), settings, self)
 
     def _renewed(self, credentials: RoleCredentials, response: AssumeRoleResponse) -> None:
         # Called under the lock of renewals, so nothing that holds this lock may wait for that one.
@@ -413,21 +440,9 @@ class Kernel:
         self._show(None)
         self._scopes = [Scope()]
         self._sources.clear()
+        self._mfa_sessions.clear()
         known.forget()
         self._keeper.stop()
-
-
-def _explained(
-    error: Exception,
-    request: AssumeRoleRequest,
-    source: Source | None,
-    region: str | None,
-    profile: str | None,
-) -> Exception:
-    # Only a failure needs IPython's error class, whose import costs more than assuming a role.
-    from stsnb.advice import explain
-
-    return explain(error, request=request, source=source, region=region, profile=profile)
 
 
 #: The kernel of this process: the magics, the functions and the widgets are its faces and know nothing themselves.

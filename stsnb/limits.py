@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from stsnb.arn import shorten
 
 MIN_DURATION_SECONDS, MAX_DURATION_SECONDS = 900, 43200
+#: How long a chained session lasts on AWS, in seconds (IAM user guide, "Roles terms and concepts": Role chaining).
+MAX_CHAINED_DURATION_SECONDS = 3600
 #: Inline and managed session policies together, in characters as they are sent.
 MAX_POLICY_LENGTH = 2048
 MAX_POLICY_ARNS = 10

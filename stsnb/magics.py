@@ -50,6 +50,9 @@ def _tag(text: str) -> tuple[str, str]:
     if text.startswith("Key=") and ",Value=" in text:
         key, _, value = text.removeprefix("Key=").partition(",Value=")
         return key, value
+    if text.startswith("Value=") and ",Key=" in text:
+        value, _, key = text.removeprefix("Value=").rpartition(",Key=")
+        return key, value
     key, equals, value = text.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
@@ -65,7 +68,7 @@ class RoleMagics(Magics):
         "role",
         nargs="?",
         metavar="ROLE",
-        help="the role's ARN, arn:aws:iam::123456789012:role/NAME, or a configured alias",
+        help="the role's ARN, arn:aws:iam::123456789012:role/NAME, a profile with role_arn, or a configured alias",
     )
     @argument(
         "session_name",
@@ -102,10 +105,23 @@ class RoleMagics(Magics):
     @argument("--tags", type=_tag, nargs="+", metavar="KEY=VALUE", help="at most 50 session tags")
     @argument("--transitive-tag-keys", nargs="+", metavar="KEY", help="tags that chained roles inherit")
     @argument("--source-identity", metavar="NAME", help="who is behind the session, 2 to 64 characters")
-    @argument("--serial-number", metavar="ARN", help="the MFA device")
+    @argument(
+        "--serial-number", metavar="ARN", help="the MFA device, whose code you are asked for if need be"
+    )
     @argument("--token-code", metavar="CODE", help="the 6 digits that the MFA device shows")
     @argument(
+        "--web-identity-token-file",
+        metavar="FILE",
+        help="a file with a web identity's token, in place of AWS credentials",
+    )
+    @argument(
         "--profile", metavar="NAME", help="the profile that asks (default: your credentials before any role)"
+    )
+    @argument(
+        "--chain",
+        action="store_true",
+        default=None,
+        help="ask with the role in force (AWS: for 3600 seconds at most)",
     )
     @argument("--region", metavar="REGION", help="the region of STS and of the role's clients")
     @argument(

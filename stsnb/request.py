@@ -6,7 +6,7 @@ import json
 import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +59,13 @@ class AssumeRoleRequest:
     source_identity : str, optional
         2 to 64 letters, digits and ``_+=,.@-``, not beginning with ``aws:``.
     serial_number : str, optional
-        The MFA device, 9 to 256 characters; goes with `token_code`.
+        The MFA device, 9 to 256 characters.
     token_code : str, optional
-        The six digits that the MFA device shows. Never shown in a repr or a message.
+        The six digits that the MFA device shows; goes with `serial_number`. Good once, so that a request is
+        kept without it. Never shown in a repr or a message.
+    web_identity_token_file : str, optional
+        The file with a token of OpenID Connect that takes the place of AWS credentials
+        (AssumeRoleWithWebIdentity), which knows neither an external id nor tags, a source identity or MFA.
 
     Raises
     ------
@@ -81,6 +85,7 @@ class AssumeRoleRequest:
     source_identity: str | None = None
     serial_number: str | None = None
     token_code: str | None = field(default=None, repr=False)
+    web_identity_token_file: str | None = None
 
     @classmethod
     def of(
@@ -136,6 +141,29 @@ class AssumeRoleRequest:
             raise InvalidRequestError(sorted(faults, key=lambda fault: order.index(fault[0])))
         return request
 
+    def with_code(self, token_code: object) -> AssumeRoleRequest:
+        """Return the same request with a code of its MFA device.
+
+        Parameters
+        ----------
+        token_code : str
+            What the device shows; blanks around it are ignored.
+
+        Returns
+        -------
+        AssumeRoleRequest
+
+        Raises
+        ------
+        InvalidRequestError
+            If it is not six digits; the message does not repeat it.
+        """
+        try:
+            code = _read_token_code(token_code)
+        except ValueError as fault:
+            raise InvalidRequestError([("token_code", str(fault))]) from None
+        return replace(self, token_code=code)
+
     def __post_init__(self) -> None:
         faults = [(name, sentence) for name, sentences in self._faults() for sentence in sentences]
         if faults:
@@ -164,23 +192,20 @@ class AssumeRoleRequest:
             if self.serial_number is None:
                 needs = "The MFA code needs the device that shows it: give its serial number too."
                 yield "serial_number", [needs]
-        elif self.serial_number is not None:
-            device = shorten(self.serial_number)
-            needs = f"The MFA device {device} needs the 6 digits that it shows: give the code too."
-            yield "token_code", [needs]
+        if self.web_identity_token_file is not None:
+            for name, label in NOT_WITH_WEB_IDENTITY.items():
+                if getattr(self, name):
+                    yield name, [f"STS takes no {label} with a web identity: leave it out."]
 
     @property
     def scope(self) -> str | None:
         """What narrows the session: ``read-only``, ``scoped`` by session policies, or None."""
         return scoping.scope(self)
 
-    @property
-    def renewable(self) -> bool:
-        """Whether it can be sent again without a person: an MFA code is good only once."""
-        return self.token_code is None
-
     def parameters(self) -> dict[str, Any]:
         """Return the request as botocore's ``client.assume_role`` takes it.
+
+        An MFA device without a code is left out: the credentials that ask have been got with one then.
 
         Returns
         -------
@@ -198,13 +223,21 @@ class AssumeRoleRequest:
             "Tags": [{"Key": key, "Value": value} for key, value in self.tags.items()],
             "TransitiveTagKeys": list(self.transitive_tag_keys),
             "SourceIdentity": self.source_identity,
-            "SerialNumber": self.serial_number,
+            "SerialNumber": self.serial_number if self.token_code is not None else None,
             "TokenCode": self.token_code,
         }
         return {name: value for name, value in asked.items() if value not in (None, [])}
 
 
-MIN_POLICY_ARN_LENGTH = 20
+#: What AssumeRole takes and AssumeRoleWithWebIdentity does not, with what a person calls it.
+NOT_WITH_WEB_IDENTITY = {
+    "external_id": "external id",
+    "tags": "session tags",
+    "transitive_tag_keys": "transitive tag keys",
+    "source_identity": "source identity",
+    "serial_number": "MFA device",
+    "token_code": "MFA code",
+}
 
 
 def _read_duration(value: Any) -> int:
@@ -270,6 +303,15 @@ def _read_token_code(value: Any) -> str:
     return value.strip()
 
 
+def _read_token_file(value: Any) -> str:
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+        raise ValueError(f"The web identity token file must be the path of a file, not {shorten(value)}.")
+    try:
+        return str(Path(os.fspath(value)).expanduser())
+    except (RuntimeError, TypeError):  # no home to look in, a path of bytes
+        raise ValueError(f"The web identity token file {shorten(value)} cannot be found.") from None
+
+
 _READERS = {
     "duration_seconds": _read_duration,
     "policy": _read_policy,
@@ -277,6 +319,7 @@ _READERS = {
     "tags": _read_tags,
     "transitive_tag_keys": _read_texts("transitive tag keys"),
     "token_code": _read_token_code,
+    "web_identity_token_file": _read_token_file,
 }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from stsnb import defaults
 from stsnb.credentials import RoleCredentials
-from stsnb.request import AssumeRoleRequest
+from stsnb.question import Question
 from stsnb.response import AssumeRoleResponse
 
 if TYPE_CHECKING:
@@ -41,21 +41,20 @@ class AssumedRole:
 
     def __init__(
         self,
-        request: AssumeRoleRequest,
+        question: Question,
         credentials: RoleCredentials,
         session: boto3.Session,
         settings: Mapping[str, str],
         owner: Owner,
-        origin: str,
     ) -> None:
-        self._request = request
+        self._request = question.request
         self._credentials = credentials
         self._session = session
         self._owner = owner
+        #: What a renewal asks, and of whom.
+        self.question = question
         #: What its source configures, as the variables that go into the environment with its keys.
         self.settings = settings
-        #: Where the credentials that asked for it were found, in words: ``profile work``, ``the environment``.
-        self.origin = origin
 
     @property
     def arn(self) -> str:
@@ -119,7 +118,7 @@ class AssumedRole:
 
     @property
     def renewable(self) -> bool:
-        """Whether it renews itself: not with ``refresh=False``, nor when an MFA code was needed."""
+        """Whether it renews itself: not with ``refresh=False``, nor where each session needs an MFA code."""
         return self._credentials.renewable
 
     @property
@@ -141,6 +140,26 @@ class AssumedRole:
     def dangerous(self) -> bool:
         """Whether the configuration marks the role as one that needs care."""
         return self.danger is not None
+
+    @property
+    def serial_number(self) -> str | None:
+        """The MFA device that the role was assumed with; None if without."""
+        return self._request.serial_number
+
+    @property
+    def needs_code(self) -> bool:
+        """Whether it cannot go on without a new code of its MFA device: `refresh` takes one."""
+        return self.question.needs_code
+
+    @property
+    def origin(self) -> str:
+        """Where the credentials came from that it was asked for with: ``profile work``, ``the environment``."""
+        return self.question.source.origin
+
+    @property
+    def chained_from(self) -> AssumedRole | None:
+        """The role that it was assumed with; None if with the user's own credentials."""
+        return self.question.link
 
     @property
     def session(self) -> boto3.Session:
@@ -179,15 +198,20 @@ class AssumedRole:
         """
         return self._session.resource(service_name, **kwargs)  # type: ignore[call-overload]
 
-    def refresh(self) -> None:
+    def refresh(self, token_code: str | None = None) -> None:
         """Renew the credentials now, for all who hold them.
+
+        Parameters
+        ----------
+        token_code : str, optional
+            The 6 digits that the role's MFA device shows. If left out where one is needed, you are asked for it.
 
         Raises
         ------
         stsnb.AssumeRoleError
-            If STS refuses; the credentials in force stay.
+            If STS refuses, or nobody can be asked; the credentials in force stay.
         """
-        self._credentials.renew()
+        self.question.renew(self._credentials, token_code, new_code=token_code is not None)
 
     def drop(self) -> None:
         """Take the role out of force: the environment and the default session are as they were."""

@@ -78,6 +78,10 @@ class Session(botocore.session.Session):
             kwargs["verify"] = self.get_config_variable("ca_bundle")
         if kwargs.get("endpoint_url") is None and not (given and given.ignore_configured_endpoint_urls):
             kwargs["endpoint_url"] = self.endpoint(service_name)
+        if kwargs.get("region_name") is None and service_name == "sts" and kwargs.get("endpoint_url"):
+            # The address is known; a signature needs a region all the same, and STS is first at home there. This
+            # goes for the roles too that botocore assumes on the way to a source.
+            kwargs["region_name"] = "us-east-1"
         kwargs["config"] = (given or Config()).merge(_HERE)
         return super().create_client(service_name, **kwargs)
 

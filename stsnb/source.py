@@ -9,11 +9,18 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
-from botocore.credentials import Credentials
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.credentials import Credentials, ReadOnlyCredentials
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    InvalidConfigError,
+    PartialCredentialsError,
+)
 
 from stsnb.arn import RoleArn
-from stsnb.chain import Choice, credentials_of, files, give
+from stsnb.chain import Choice, credentials_of, files, give, source_credentials_of
+from stsnb.profilefaults import fault
 from stsnb.quiet import no_secrets_logged
 from stsnb.request import AssumeRoleRequest
 from stsnb.response import AssumeRoleResponse, InvalidResponseError
@@ -24,6 +31,8 @@ if TYPE_CHECKING:
 
 # Nobody waits a minute per attempt (botocore's default) in front of a notebook for an STS that is not there.
 _CLIENT_CONFIG = Config(connect_timeout=10, read_timeout=30)
+# The names of botocore's providers whose credentials are a role's session, Identity Center's roles among them.
+_METHODS_OF_ROLES = frozenset({"assume-role", "assume-role-with-web-identity", "sso"})
 
 
 class AddressError(ValueError):
@@ -48,7 +57,8 @@ class Source:
     """The credentials that STS is asked with, and the settings that go with them.
 
     It is made by `resolve`, belongs to the kernel, and may be used from any thread. Its session is pinned:
-    what is put into the environment later changes neither its profile nor its keys.
+    what is put into the environment later changes neither its profile nor its keys. A source that gets its
+    credentials in another way, or asks in another, is a subclass in a file of its own.
 
     Parameters
     ----------
@@ -58,19 +68,26 @@ class Source:
         What the session was found to have.
     environ : mapping
         The environment as it was without any role of stsnb.
-    resolve : callable
-        Finds the same source anew.
+    resolve : callable, optional
+        Finds the same source anew, when the user's files have changed; None if they have no part in it.
+    owner : str, optional
+        The profile that the credentials are those of; None for that whose settings hold.
     """
+
+    #: How its clients differ from what is configured.
+    client_config = _CLIENT_CONFIG
 
     def __init__(
         self,
         session: Session,
         credentials: Credentials,
         environ: Mapping[str, str],
-        resolve: Callable[[], Source],
+        resolve: Callable[[], Source] | None = None,
+        owner: str | None = None,
     ) -> None:
         self.session = session
         self.credentials = credentials
+        self.owner = owner or self.profile
         self._environ = environ
         self._resolve = resolve
         self._files = files(environ)
@@ -83,6 +100,7 @@ class Source:
         environ: Mapping[str, str],
         profile: str | None = None,
         default_session: boto3.Session | None = None,
+        role_profile: str | None = None,
     ) -> Source:
         """Find who asks, by botocore's chain.
 
@@ -95,6 +113,9 @@ class Source:
         default_session : boto3.Session, optional
             The default session that the user had. A profile, a region or credentials that were given to it
             count as the user's choice; what it found by itself does not.
+        role_profile : str, optional
+            The profile with the ``role_arn`` that is to be assumed. Its settings hold; its credentials are
+            those that botocore would assume the role with, or `profile`'s if that is given.
 
         Returns
         -------
@@ -104,18 +125,28 @@ class Source:
         ------
         botocore.exceptions.BotoCoreError
             As botocore's chain raises it; NoCredentialsError if it finds nothing.
+        stsnb.profilefaults.ProfileError
+            A profile with ``role_arn`` leads to no credentials.
         """
-        chosen = Choice(default_session)
-        explicit = profile or chosen.profile
-        named = environ.get("AWS_DEFAULT_PROFILE", environ.get("AWS_PROFILE"))
-        session = Session(lambda: environ, explicit or named, explicit=explicit is not None)
-        if profile is None and chosen.region:
-            session.set_config_variable("region", chosen.region)
-        with no_secrets_logged():
-            credentials = chosen.credentials if profile is None else None
-            credentials = credentials or credentials_of(session, environ)
+
+        def anew() -> Source:
+            return cls.resolve(environ, profile, default_session, role_profile)
+
+        chosen, owner = Choice(default_session), profile
+        if role_profile is None:
+            session = session_of_user(environ, profile, chosen)
+            with no_secrets_logged(), _faults_named(session):
+                credentials = chosen.credentials if profile is None else None
+                credentials = credentials or credentials_of(session, environ)
+        else:
+            session = Session(lambda: environ, role_profile, explicit=True)
+            if profile is not None:
+                credentials = cls.resolve(environ, profile).credentials
+            else:
+                with no_secrets_logged(), _faults_named(session):
+                    credentials, owner = source_credentials_of(session, role_profile, environ)
         give(session, credentials)
-        return cls(session, credentials, environ, lambda: cls.resolve(environ, profile, default_session))
+        return cls(session, credentials, environ, anew, owner)
 
     def up_to_date(self) -> Source:
         """Return this source, or the same found anew if the user's files have changed since.
@@ -123,7 +154,9 @@ class Source:
         A company's login tools write short-lived keys into ~/.aws/credentials, again and again; botocore reads
         them once.
         """
-        return self if files(self._environ) == self._files else self._resolve()
+        if self._resolve is None or files(self._environ) == self._files:
+            return self
+        return self._resolve()
 
     @property
     def profile(self) -> str:
@@ -146,7 +179,16 @@ class Source:
             "assume-role-with-web-identity": "the web identity",
             "container-role": "the container's role",
             "iam-role": "the instance's role",
-        }.get(method, f"profile {self.profile}")
+        }.get(method, f"profile {self.owner}")
+
+    @property
+    def role(self) -> str | None:
+        """Whose session of a role its credentials are, in words; None where they are none for certain.
+
+        AWS lets what a role's session assumes last an hour at most (IAM user guide, "Role chaining"). An
+        instance's own role does not count as such, and of keys in the environment nobody can tell.
+        """
+        return self.origin if self.credentials.method in _METHODS_OF_ROLES else None
 
     def client(self, role_arn: RoleArn, region: str | None = None) -> Any:
         """Return the STS client to ask for a role, made once for each region.
@@ -165,17 +207,15 @@ class Source:
         region = region or self.region or self._region_of_last_resort(role_arn)
         if region not in self._clients:
             try:
-                made = self.session.create_client("sts", region_name=region, config=_CLIENT_CONFIG)
+                made = self.session.create_client("sts", region_name=region, config=self.client_config)
             except ValueError as error:
                 raise (AddressError(str(error)) if "Invalid endpoint" in str(error) else error) from None
             self._clients[region] = made
         return self._clients[region]
 
     def _region_of_last_resort(self, role_arn: RoleArn) -> str | None:
-        if self.session.endpoint("sts") is not None:
-            return "us-east-1"  # the address is known; a signature needs a region all the same
-        if role_arn.partition == "aws":
-            return None  # botocore asks the global STS
+        if role_arn.partition == "aws" or self.session.endpoint("sts") is not None:
+            return None  # botocore asks the global STS, and the session knows what to do at an address
         return next(iter(self.session.get_available_regions("sts", role_arn.partition)), None)
 
     def assume_role(
@@ -212,21 +252,31 @@ class Source:
         """
         client, asked_at = self.client(request.role_arn, region), datetime.now(timezone.utc)
         with no_secrets_logged():
-            self._fetch()
-            try:
-                with _at_sending(client, meanwhile):
-                    answer = client.assume_role(**request.parameters())
-            except (BotoCoreError, ClientError):
-                raise
-            except (AttributeError, KeyError, TypeError, ValueError):
-                # botocore's parser, over an answer of something else; its message would quote the answer.
-                raise InvalidResponseError from None
+            operation, parameters = self.operation(client, request)
+            with _at_sending(client, meanwhile):
+                answer = call(operation, parameters)
         return AssumeRoleResponse.read(answer, request, asked_at)
 
-    def _fetch(self) -> None:
-        """Have the source's own credentials fetched or renewed, whose faults are not those of the role."""
+    def operation(self, client: Any, request: AssumeRoleRequest) -> tuple[Callable[..., Any], dict[str, Any]]:
+        """Return what to call of the client for a request, and with what; all is there then to be sent."""
+        self.frozen_credentials()
+        return client.assume_role, request.parameters()
+
+    def frozen_credentials(self) -> ReadOnlyCredentials:
+        """Return the source's own credentials, fetched or renewed, whose faults are not those of the role.
+
+        Returns
+        -------
+        botocore.credentials.ReadOnlyCredentials
+
+        Raises
+        ------
+        SourceError
+            They cannot be had.
+        """
         try:
-            self.credentials.get_frozen_credentials()
+            with no_secrets_logged():
+                return self.credentials.get_frozen_credentials()
         except Exception as error:
             raise SourceError(error) from error
 
@@ -276,20 +326,26 @@ class Source:
         """
         import boto3
 
+        made = boto3.Session(botocore_session=self.session_with(credentials, environ, region))
+        # Each boto3.Session adds boto3's folder to the loader, which is shared here.
+        loader = self.session.get_component("data_loader")
+        loader.search_paths[:] = dict.fromkeys(loader.search_paths)
+        return made
+
+    def session_with(
+        self, credentials: Credentials, environ: Callable[[], Mapping[str, str]], region: str | None = None
+    ) -> Session:
+        """Return the botocore session below `session_for`, with the same parameters."""
         handlers = copy.copy(self.session.get_component("event_emitter"))
         session = Session(environ, self.session.get_config_variable("profile"), handlers=handlers)
         # One loader for all: else each session reads each service's model anew, 200 ms and 11 MB for S3.
-        loader = self.session.get_component("data_loader")
-        session.register_component("data_loader", loader)
+        session.register_component("data_loader", self.session.get_component("data_loader"))
         if region or self.region:
             session.set_config_variable("region", region or self.region)
         if (config := self.session.get_default_client_config()) is not None:
             session.set_default_client_config(config)
         give(session, credentials)
-        made = boto3.Session(botocore_session=session)
-        # Each boto3.Session adds boto3's folder to the loader, which is shared here.
-        loader.search_paths[:] = dict.fromkeys(loader.search_paths)
-        return made
+        return session
 
     def settings(self, environ: Mapping[str, str], region: str | None = None) -> dict[str, str]:
         """Return what the profile configures, as the variables that say the same.
@@ -328,6 +384,48 @@ class Source:
         return [held[name] for name in names if held.get(name)]
 
 
+def session_of_user(environ: Mapping[str, str], profile: str | None, chosen: Choice) -> Session:
+    """Return a session with the settings of a profile, or of what the user chose, or of the environment."""
+    explicit = profile or chosen.profile
+    named = environ.get("AWS_DEFAULT_PROFILE", environ.get("AWS_PROFILE"))
+    session = Session(lambda: environ, explicit or named, explicit=explicit is not None)
+    if profile is None and chosen.region:
+        session.set_config_variable("region", chosen.region)
+    return session
+
+
+@contextmanager
+def _faults_named(session: Session) -> Iterator[None]:
+    """Say which profile and which key it is, where botocore finds no credentials for a profile's role."""
+    try:
+        yield
+    except (CredentialRetrievalError, InvalidConfigError, PartialCredentialsError) as error:
+        profile = session.get_config_variable("profile") or "default"
+        found = fault(session.full_config["profiles"], profile)
+        if found is None or error.kwargs.get("provider") == "env":
+            raise
+        raise found from None
+
+
+def call(operation: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
+    """Call an operation of STS, whose answer may be something else's.
+
+    Raises
+    ------
+    botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError
+        As botocore raises them.
+    stsnb.response.InvalidResponseError
+        Something else answered.
+    """
+    try:
+        return operation(**parameters)
+    except (BotoCoreError, ClientError):
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # botocore's parser, over an answer of something else; its message would quote the answer.
+        raise InvalidResponseError from None
+
+
 @contextmanager
 def _at_sending(client: Any, call: Callable[[], object] | None) -> Iterator[None]:
     if call is None:
@@ -337,8 +435,8 @@ def _at_sending(client: Any, call: Callable[[], object] | None) -> Iterator[None
     def handle(**_: object) -> None:
         call()
 
-    client.meta.events.register("before-send.sts.AssumeRole", handle)
+    client.meta.events.register("before-send.sts", handle)
     try:
         yield
     finally:
-        client.meta.events.unregister("before-send.sts.AssumeRole", handle)
+        client.meta.events.unregister("before-send.sts", handle)

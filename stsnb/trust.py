@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from stsnb.request import AssumeRoleRequest
@@ -62,3 +63,34 @@ def _principal(identity: str | None) -> tuple[str, dict[str, dict[str, str]]]:
         pattern = f"{account}:role/aws-reserved/sso.amazonaws.com/*{name}_*"
         return f"{account}:root", {"ArnLike": {"aws:PrincipalArn": pattern}}
     return f"{account}:role/{role}", {}
+
+
+def web_identity_statement(claims: Mapping[str, Any], request: AssumeRoleRequest) -> dict[str, Any]:
+    """Return the statement that a role's trust policy needs for a web identity.
+
+    Parameters
+    ----------
+    claims : mapping
+        What the token says of itself: ``iss``, ``sub``, ``aud``; what is missing leaves a place to fill in.
+    request : AssumeRoleRequest
+        What is asked.
+
+    Returns
+    -------
+    dict
+        A statement of IAM's policy language (IAM user guide, "Creating a role for OpenID Connect federation").
+    """
+    issuer = str(claims.get("iss", "ISSUER OF THE TOKEN")).removeprefix("https://").rstrip("/")
+    audience = claims.get("aud", "AUDIENCE OF THE TOKEN")
+    role = request.role_arn
+    return {
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:{role.partition}:iam::{role.account_id}:oidc-provider/{issuer}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": {
+                f"{issuer}:aud": audience,
+                f"{issuer}:sub": claims.get("sub", "SUBJECT OF THE TOKEN"),
+            }
+        },
+    }

@@ -36,7 +36,8 @@ import stsnb
 import stsnb.source
 from stsnb import AssumeRoleError
 from stsnb.trust import UNKNOWN
-from tests.sts import ROLE, SECRET_MARK, USER, XMLNS, ScriptedSTS
+from tests.sts import CHAINED, INVALID_CODE, ROLE, SECRET_MARK, USER, XMLNS, ScriptedSTS
+from tests.sts import error as sts_error
 
 DEVICE = "arn:aws:iam::123456789012:mfa/myid"
 KEYS = f"aws_access_key_id = AKIAPROFILE\naws_secret_access_key = profile{SECRET_MARK}secret\n"
@@ -225,11 +226,33 @@ def test_the_statement_has_what_the_request_needs(sts: ScriptedSTS) -> None:
 
 
 def test_a_refused_mfa_code_may_just_have_been_used(sts: ScriptedSTS) -> None:
-    sts.fails("AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code.", 403)
+    sts.fails("AccessDenied", INVALID_CODE, 403)
     error = why(serial_number=DEVICE, token_code="493817")
-    assert "next MFA code" in error.advice
+    assert error.happened == f"STS refused the code of the MFA device {DEVICE}."
+    assert "the device's next code" in error.advice
+    assert "clock" in error.advice
     assert "493817" not in str(error)
+    assert error.statement is None
+
+
+def test_a_role_that_refuses_a_good_code_gets_the_statement_with_mfa(sts: ScriptedSTS) -> None:
+    def refuse(asked: dict[str, str]) -> Response:
+        return (
+            sts.credentials(asked)
+            if asked["Action"] == "GetSessionToken"
+            else sts_error("AccessDenied", "Access denied", 403)
+        )
+
+    sts.respond = refuse
+    error = why(serial_number=DEVICE, token_code="493817")
+    assert "next MFA code" not in error.advice
     assert pasted(error)["Condition"] == {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+
+
+def test_who_named_no_device_is_told_how_to(sts: ScriptedSTS) -> None:
+    sts.fails("AccessDenied", "Access denied", 403)
+    assert why().advice.endswith("If it wants MFA, name your device: --serial-number ARN.")
+    assert "--serial-number" not in why(serial_number=DEVICE, token_code="493817").advice
 
 
 def test_a_refusal_names_the_profile_that_asked(sts: ScriptedSTS, config: Path) -> None:
@@ -241,7 +264,6 @@ def test_a_refusal_names_the_profile_that_asked(sts: ScriptedSTS, config: Path) 
 # --- what STS answers ---------------------------------------------------------------------------------------
 
 OVER_MAXIMUM = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
-CHAINED = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"
 DISABLED = (
     "STS is not activated in this region for account:123456789012."
     " Your account administrator can activate STS in this region using the IAM Console."
@@ -1080,7 +1102,7 @@ def test_a_request_that_sts_could_only_refuse_is_not_sent(sts: ScriptedSTS) -> N
 
 
 def test_all_faults_of_a_request_are_told_each_on_a_line(sts: ScriptedSTS) -> None:
-    error = why("role-for-s3-fileserver", duration_seconds=1, token_code="hunter2")
+    error = why("arn:aws:iam::123456789012:user/myid", duration_seconds=1, token_code="hunter2")
     lines = str(error).splitlines()
     assert lines[0] == "Nothing was sent to STS."
     assert len(lines) == 5

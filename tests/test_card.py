@@ -30,6 +30,7 @@ class Role:
     scope: str | None = None
     packed_policy_size: int | None = None
     danger: str | None = None
+    chained_from: Role | None = None
 
 
 class Page(HTMLParser):

@@ -35,6 +35,7 @@ from stsnb.demo.__main__ import STOP_TIMEOUT
 from stsnb.demo.deliveries import as_csv, deliveries
 
 TIMEOUT = 60
+BUCKETS = 4
 
 
 def assume(role_arn: str, *, source: boto3.Session | None = None, **parameters: Any) -> boto3.Session:
@@ -99,7 +100,6 @@ class TestTheUser:
             ("s3", "get_object", {"Bucket": demo.BUCKET, "Key": demo.CSV_KEY}),
             ("iam", "list_users", {}),
             ("iam", "list_roles", {}),
-            ("sts", "get_session_token", {}),
         ],
     )
     def test_may_not_do_anything_but_assume_roles(
@@ -165,6 +165,12 @@ class TestTheRoles:
         put = role.client("s3").put_object
         assert refusal(put, Bucket=demo.BUCKET, Key=demo.CSV_KEY, Body=b"") == "AccessDenied"
 
+    def test_reports_trusts_the_role_of_the_deliveries(self, aws: EmbeddedAWS) -> None:
+        assert refusal(assume, demo.REPORTS_ROLE_ARN) == "AccessDenied"
+        role, archive = assume(demo.ROLE_ARN), assume(demo.ARCHIVE_ROLE_ARN)
+        assert keys(assume(demo.REPORTS_ROLE_ARN, source=role), demo.REPORTS_BUCKET) == [demo.REPORTS_KEY]
+        assert refusal(assume, demo.REPORTS_ROLE_ARN, source=archive) == "AccessDenied"
+
     def test_payroll_trusts_somebody_else(self, aws: EmbeddedAWS) -> None:
         assert refusal(assume, demo.PAYROLL_ROLE_ARN) == "AccessDenied"
 
@@ -195,6 +201,33 @@ class TestTheRoles:
         assert keys(assume(demo.ROLE_ARN, **mfa), demo.BUCKET)
         wait_until(lambda: datetime.now(timezone.utc).timestamp() > expired)
         assert keys(short, demo.BUCKET)
+
+
+class TestMFA:
+    def buy(self, code: str) -> boto3.Session:
+        sts = boto3.Session().client("sts")
+        answer = sts.get_session_token(SerialNumber=demo.MFA_SERIAL_NUMBER, TokenCode=code)["Credentials"]
+        return boto3.Session(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
+
+    def test_a_role_that_wants_it_lets_in_with_it_alone(self, aws: EmbeddedAWS) -> None:
+        assert refusal(assume, demo.COSTS_ROLE_ARN) == "AccessDenied"
+        with_code = {"SerialNumber": demo.MFA_SERIAL_NUMBER, "TokenCode": "111111"}
+        assert keys(assume(demo.COSTS_ROLE_ARN, **with_code), demo.COSTS_BUCKET) == [demo.COSTS_KEY]
+        session = self.buy("222222")
+        assert session.client("sts").get_caller_identity()["Arn"] == demo.USER_ARN
+        assert keys(assume(demo.COSTS_ROLE_ARN, source=session), demo.COSTS_BUCKET) == [demo.COSTS_KEY]
+        assert refusal(keys, session, demo.COSTS_BUCKET) == "AccessDenied"
+
+    def test_a_code_is_not_good_twice_and_is_of_six_digits(self, aws: EmbeddedAWS) -> None:
+        session = self.buy("333333")
+        for code in ("333333", "12345a"):
+            assert refusal(self.buy, code) == "AccessDenied"
+        assert self.buy("444444")
+        assert refusal(session.client("sts").get_session_token) == "AccessDenied"
+        own = session.get_credentials()
+        assert own is not None
+        forged = boto3.Session(own.access_key, own.secret_key, "not-the-token")
+        assert refusal(assume, demo.ROLE_ARN, source=forged) == "InvalidClientTokenId"
 
 
 class TestTrustPolicies:
@@ -392,7 +425,7 @@ print(dict(os.environ) == before, aws.folder.exists())
             check=False,
         )
         # THEN all is as in a friendly one, and nothing was left
-        assert ended.stdout.split() == [demo.USER_ARN, "2", "True", "False"], ended.stderr
+        assert ended.stdout.split() == [demo.USER_ARN, str(BUCKETS), "True", "False"], ended.stderr
         assert list(home.iterdir()) == []
 
     def test_shows_no_secret(

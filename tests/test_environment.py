@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime, timezone
+from types import ModuleType
 
 import boto3
 import pytest
@@ -157,3 +159,10 @@ def test_a_reader_that_goes_by_the_expiration_never_sees_half_a_set(session: bot
     environment.renew(credential_variables(response(2)))
     environment.put(credential_variables(response(3)), session)
     assert seen == [("1",) * 3, ("2",) * 3, ("3",) * 3]
+
+
+def test_a_boto3_that_another_thread_is_importing_has_no_default_session_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", ModuleType("boto3"))
+    assert Environment().session_of_user() is None

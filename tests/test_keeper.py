@@ -356,7 +356,10 @@ def test_refresh_false_is_a_session_that_ends(short: ScriptedSTS) -> None:
     assert short.calls == 1
 
 
-def test_a_session_got_with_a_code_says_early_that_it_ends(short: ScriptedSTS) -> None:
+def test_a_session_got_with_a_code_says_early_that_it_ends(
+    short: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "temporary already")
     short.seconds = 1
     held = stsnb.assume_role(ROLE, serial_number="arn:aws:iam::123456789012:mfa/myid", token_code="123456")
     assert "does not renew itself" in str(held)

@@ -80,10 +80,12 @@ def test_every_option_reaches_sts(shell: InteractiveShell, sts: ScriptedSTS, tmp
         shell,
         f"%assume_role {ROLE} me --duration-seconds 900 --external-id e-1 --policy 'file://{policy}'"
         " --policy-arns arn=arn:aws:iam::aws:policy/A arn:aws:iam::aws:policy/B"
-        " --tags team=data Key=project,Value=x=y --transitive-tag-keys team --source-identity alice"
+        " --tags team=data Key=project,Value=x=y 'Value=a b,Key=cost center' --transitive-tag-keys team --source-identity alice"
         " --serial-number arn:aws:iam::123456789012:mfa/alice --token-code 012345 --region eu-west-1",
     )
-    asked = sts.requests[-1]
+    bought, asked = sts.requests
+    assert (bought["Action"], bought["DurationSeconds"]) == ("GetSessionToken", "43200")
+    assert (bought["SerialNumber"], bought["TokenCode"]) == ("arn:aws:iam::123456789012:mfa/alice", "012345")
     assert {k: v for k, v in asked.items() if k not in ("Action", "Version")} == {
         "RoleArn": ROLE,
         "RoleSessionName": "me",
@@ -96,10 +98,10 @@ def test_every_option_reaches_sts(shell: InteractiveShell, sts: ScriptedSTS, tmp
         "Tags.member.1.Value": "data",
         "Tags.member.2.Key": "project",
         "Tags.member.2.Value": "x=y",
+        "Tags.member.3.Key": "cost center",
+        "Tags.member.3.Value": "a b",
         "TransitiveTagKeys.member.1": "team",
         "SourceIdentity": "alice",
-        "SerialNumber": "arn:aws:iam::123456789012:mfa/alice",
-        "TokenCode": "012345",
     }
     assert os.environ["AWS_DEFAULT_REGION"] == os.environ["AWS_REGION"] == "eu-west-1"
     run(shell, "%drop_role")
@@ -133,6 +135,8 @@ def test_help_names_every_option(shell: InteractiveShell, capsys: pytest.Capture
         "policy-arns",
         "tags",
         "serial-number",
+        "web-identity-token-file",
+        "chain",
         "region",
     ):
         assert f"--{option}" in text
@@ -161,6 +165,12 @@ def test_help_names_every_option(shell: InteractiveShell, capsys: pytest.Capture
         ("role-for-s3-fileserver", "arn:aws:iam::123456789012:role/role-for-s3-fileserver"),
         (f"{ROLE} me --duration-seconds 60", "The duration is 60 seconds; STS takes 900 to 43200"),
         (f"{ROLE} me --profile nobody", "There is no profile 'nobody'"),
+        (f"{ROLE} --chain", "There is no role in force to chain from"),
+        (f"{ROLE} --web-identity-token-file nowhere", "'nowhere' cannot be read: No such file"),
+        (
+            f"{ROLE} --web-identity-token-file nowhere --external-id ext-1",
+            "no external id with a web identity",
+        ),
     ],
 )
 def test_a_wrong_line_gets_a_sentence_and_changes_nothing(

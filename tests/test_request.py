@@ -269,11 +269,11 @@ def test_a_token_code_shows_nowhere(code: object) -> None:
         assert str(code) not in shown
 
 
-def test_a_code_needs_a_device_and_a_device_a_code() -> None:
+def test_a_code_needs_a_device_and_a_device_goes_to_sts_with_a_code_alone() -> None:
     assert "give its serial number too" in fault("serial_number", token_code="123456")
-    sentence = fault("token_code", serial_number=DEVICE)
-    assert DEVICE in sentence
-    assert "give the code too" in sentence
+    assert "SerialNumber" not in asked(serial_number=DEVICE).parameters()
+    sent = asked(serial_number=DEVICE).with_code(" 012345\n").parameters()
+    assert (sent["SerialNumber"], sent["TokenCode"]) == (DEVICE, "012345")
 
 
 def test_blanks_around_a_code_are_ignored() -> None:
@@ -284,9 +284,36 @@ def test_a_code_that_is_a_number_has_that_one_fault() -> None:
     assert "in quotes" in fault("token_code", token_code=12345, serial_number=DEVICE)
 
 
-def test_a_request_with_a_code_cannot_be_sent_again() -> None:
-    assert asked().renewable
-    assert not asked(token_code="123456", serial_number=DEVICE).renewable
+@pytest.mark.parametrize("code", ["12345", "1234567", "12345a", "hunter2", 123456, None, ""])
+def test_a_code_that_is_given_later_is_checked_too(code: object) -> None:
+    with pytest.raises(InvalidRequestError, match="exactly 6 digits") as refused:
+        asked(serial_number=DEVICE).with_code(code)
+    assert not code or str(code) not in str(refused.value)
+
+
+# --- web identity -------------------------------------------------------------------------------------------
+
+
+def test_a_web_identity_takes_only_what_sts_takes_with_it() -> None:
+    found = faults(
+        web_identity_token_file="/var/run/token",
+        external_id="ext-1",
+        tags={"team": "data"},
+        transitive_tag_keys=["team"],
+        source_identity="alice",
+        serial_number=DEVICE,
+        token_code="123456",
+    )
+    assert [name for name, _ in found] == [
+        "external_id", "tags", "transitive_tag_keys", "source_identity", "serial_number", "token_code",
+    ]  # fmt: skip
+    assert all("with a web identity: leave it out." in sentence for _, sentence in found)
+    assert asked(web_identity_token_file="~/token", policy={}, duration_seconds=900)
+
+
+@pytest.mark.parametrize("path", ["", 5, b"/token"])
+def test_a_token_file_is_the_path_of_a_file(path: object) -> None:
+    assert "token file" in fault("web_identity_token_file", web_identity_token_file=path)
 
 
 # --- policies -----------------------------------------------------------------------------------------------

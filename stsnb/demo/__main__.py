@@ -30,10 +30,12 @@ This is an AWS of your own, on this computer only; nothing here is real, and not
 You are the user {world.USER_NAME} of the account {world.ACCOUNT_ID}, who may do one thing: assume roles.
   role-for-s3-fileserver  trusts you, and may read the bucket {world.BUCKET}
   role-for-archive        trusts you, and may read the bucket {world.ARCHIVE_BUCKET}
+  role-for-costs          trusts you with MFA, and may read the bucket {world.COSTS_BUCKET}
+  role-for-reports        trusts role-for-s3-fileserver, and may read the bucket {world.REPORTS_BUCKET}
   role-for-payroll        does not trust you
 
 Signatures, users' policies, trust policies and roles' policies are enforced. What AWS enforces and this does not:
-the expiry of credentials, session policies, the longest duration of a session, and MFA codes.
+the expiry of credentials, session policies, the longest duration of a session, and whose MFA code it is.
 
 Your own AWS settings are left alone, and have no part in this.
 """

@@ -74,6 +74,15 @@ def as_csv(rows: list[Delivery]) -> bytes:
     return text.getvalue().encode()
 
 
+def as_report(rows: list[Delivery]) -> bytes:
+    """Return how many parcels left each warehouse and what they cost, as CSV, in UTF-8."""
+    lines = ["warehouse,deliveries,cost_krw"]
+    for warehouse in WAREHOUSES:
+        costs = [row.cost_krw for row in rows if row.warehouse == warehouse]
+        lines.append(f"{warehouse},{len(costs)},{sum(costs)}")
+    return "\n".join([*lines, ""]).encode()
+
+
 def as_parquet(rows: list[Delivery]) -> bytes:
     """Return the rows as a Parquet file, each date as a timestamp: pandas has no type for a date alone."""
     import pyarrow.csv  # type: ignore[import-untyped]

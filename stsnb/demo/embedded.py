@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .world import REGION, AccessKey
+from .world import PROFILES, REGION, AccessKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,7 +127,11 @@ class EmbeddedAWS:
         )
 
     def _write_profile(self) -> None:
-        (self.folder / "config").write_text(f"[default]\nregion = {REGION}\n", encoding="utf-8")
+        sections = [f"[default]\nregion = {REGION}\n"]
+        for name, keys in PROFILES.items():
+            lines = "".join(f"{key} = {value}\n" for key, value in keys.items())
+            sections.append(f"[profile {name}]\n{lines}")
+        (self.folder / "config").write_text("\n".join(sections), encoding="utf-8")
         secret = os.open(self.folder / "credentials", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(secret, "w", encoding="utf-8") as file:
             file.write("[default]\n")

@@ -19,6 +19,7 @@ from moto.iam.exceptions import NotFoundException
 from moto.iam.utils import format_incoming_conditional_values
 from moto.server import ThreadedMotoServer
 
+from . import mfa
 from .world import REGION, seed
 
 
@@ -40,6 +41,8 @@ class IAMRequest(access_control.IAMRequest):
         except NotFoundException:
             return False
         given = format_incoming_conditional_values(self._data)
+        if mfa.is_given(self._access_key, self._data):
+            given[mfa.PRESENT] = "true"
         effects = {
             statement["Effect"]
             for statement in trust["Statement"]
@@ -70,6 +73,7 @@ def main() -> None:
     parent, sys.stdout = sys.stdout, sys.stderr  # moto prints too
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line for each request
     access_control.IAMRequest = IAMRequest  # type: ignore[misc]
+    mfa.install()
 
     moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     moto.start()

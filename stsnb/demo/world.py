@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .deliveries import as_csv, as_parquet, deliveries
+from .deliveries import as_csv, as_parquet, as_report, deliveries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,38 @@ PARQUET_KEY = "deliveries/2026-10.parquet"
 ARCHIVE_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/role-for-archive"
 ARCHIVE_BUCKET = "s3-archive"
 ARCHIVE_KEY = "deliveries/2025-10.parquet"
+
+#: Trusts the role that reads the deliveries, and not the user: it is for a chain.
+REPORTS_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/role-for-reports"
+REPORTS_BUCKET = "s3-reports"
+REPORTS_KEY = "2026/deliveries-by-warehouse.csv"
+
+#: Trusts the user if MFA was used.
+COSTS_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/role-for-costs"
+COSTS_BUCKET = "s3-costs"
+COSTS_KEY = "2026-10.csv"
+#: The user's device; the embedded AWS takes any six digits for its code, and none twice in a row.
+MFA_SERIAL_NUMBER = f"arn:aws:iam::{ACCOUNT_ID}:mfa/{USER_NAME}"
+
+#: The profiles of ``~/.aws/config`` beside the user's own, which is the default one.
+PROFILES: dict[str, dict[str, str]] = {
+    "deliveries": {
+        "role_arn": ROLE_ARN,
+        "source_profile": "default",
+        "role_session_name": "Deliveries",
+        "duration_seconds": "1800",
+        "region": REGION,
+    },
+    "archive": {"role_arn": ARCHIVE_ROLE_ARN, "source_profile": "default", "region": REGION},
+    "reports": {"role_arn": REPORTS_ROLE_ARN, "source_profile": "deliveries", "region": REGION},
+    "costs": {
+        "role_arn": COSTS_ROLE_ARN,
+        "source_profile": "default",
+        "mfa_serial": MFA_SERIAL_NUMBER,
+        "region": REGION,
+    },
+    "lost": {"role_arn": ROLE_ARN, "source_profile": "defualt", "region": REGION},
+}
 
 PAYROLL_OFFICER_ARN = f"arn:aws:iam::{ACCOUNT_ID}:user/payroll-officer"
 PAYROLL_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/role-for-payroll"
@@ -92,7 +124,7 @@ def seed(client: Callable[[str], Any]) -> tuple[AccessKey, AccessKey]:
             s3.put_object(Bucket=name, Key=key, Body=body)
 
     admin = user("admin", policy({"Action": "*", "Resource": "*"}))
-    myid = user(USER_NAME, policy({"Action": "sts:AssumeRole", "Resource": "*"}))
+    myid = user(USER_NAME, policy({"Action": ["sts:AssumeRole", "sts:GetSessionToken"], "Resource": "*"}))
     iam.create_user(UserName=PAYROLL_OFFICER_ARN.rpartition("/")[2])
 
     # The seed's trust policy, statement by statement: S3 itself, and the user.
@@ -102,8 +134,30 @@ def seed(client: Callable[[str], Any]) -> tuple[AccessKey, AccessKey]:
             RoleName=role(arn, trust_in_myid), PolicyName=f"read-{name}", PolicyDocument=reading(name)
         )
     role(PAYROLL_ROLE_ARN, trust_in({"AWS": PAYROLL_OFFICER_ARN}))
+    # A role in a chain needs what a user needs: the trust of the next one, and the right to assume it.
+    iam.put_role_policy(
+        RoleName=ROLE_NAME,
+        PolicyName="go-on-to-reports",
+        PolicyDocument=policy({"Action": "sts:AssumeRole", "Resource": REPORTS_ROLE_ARN}),
+    )
+    iam.put_role_policy(
+        RoleName=role(REPORTS_ROLE_ARN, trust_in({"AWS": ROLE_ARN})),
+        PolicyName=f"read-{REPORTS_BUCKET}",
+        PolicyDocument=reading(REPORTS_BUCKET),
+    )
+    with_mfa = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+    iam.put_role_policy(
+        RoleName=role(
+            COSTS_ROLE_ARN,
+            policy({"Principal": {"AWS": USER_ARN}, "Action": "sts:AssumeRole", "Condition": with_mfa}),
+        ),
+        PolicyName=f"read-{COSTS_BUCKET}",
+        PolicyDocument=reading(COSTS_BUCKET),
+    )
 
     month = deliveries(2026, 10)
     bucket(BUCKET, {CSV_KEY: as_csv(month), PARQUET_KEY: as_parquet(month)})
+    bucket(REPORTS_BUCKET, {REPORTS_KEY: as_report(month)})
+    bucket(COSTS_BUCKET, {COSTS_KEY: as_csv(month)})
     bucket(ARCHIVE_BUCKET, {ARCHIVE_KEY: as_parquet(deliveries(2025, 10))})
     return admin, myid

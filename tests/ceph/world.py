@@ -20,6 +20,9 @@ ROLE_ARN = "arn:aws:iam:::role/S3Access"
 #: Trusts alice only; may list and read the bucket `OTHER`, and nothing else.
 READER_ARN = "arn:aws:iam:::role/S3Reader"
 
+#: Trusts the role `ROLE_ARN` and no user; may list and read the bucket `OTHER`, and nothing else.
+CHAINED_ARN = "arn:aws:iam:::role/S3Chained"
+
 ALLOWED, OTHER = "allowed", "other"
 #: The one object that each bucket holds.
 KEY, BODY = "k", b"v"
@@ -78,22 +81,24 @@ def seed(endpoint_url: str, admin: Keys) -> dict[str, Keys]:
         s3.create_bucket(Bucket=bucket)
         s3.put_object(Bucket=bucket, Key=KEY, Body=BODY)
     iam = admin.client("iam", endpoint_url)
-    for arn, policy in (
-        (ROLE_ARN, allow(["s3:*"], ALLOWED)),
-        (READER_ARN, allow(["s3:GetObject", "s3:ListBucket"], OTHER)),
+    reading, alice = allow(["s3:GetObject", "s3:ListBucket"], OTHER), "arn:aws:iam:::user/alice"
+    for arn, policy, trusted in (
+        (ROLE_ARN, allow(["s3:*"], ALLOWED), alice),
+        (READER_ARN, reading, alice),
+        (CHAINED_ARN, reading, ROLE_ARN),
     ):
         name = arn.rpartition("/")[2]
-        iam.create_role(RoleName=name, Path="/", AssumeRolePolicyDocument=_trust("arn:aws:iam:::user/alice"))
+        iam.create_role(RoleName=name, Path="/", AssumeRolePolicyDocument=_trust(trusted))
         iam.put_role_policy(RoleName=name, PolicyName="rights", PolicyDocument=policy)
     return users
 
 
-def _trust(user_arn: str) -> str:
+def _trust(principal: str) -> str:
     return compact(
         {
             "Version": "2012-10-17",
             "Statement": [
-                {"Effect": "Allow", "Principal": {"AWS": [user_arn]}, "Action": ["sts:AssumeRole"]}
+                {"Effect": "Allow", "Principal": {"AWS": [principal]}, "Action": ["sts:AssumeRole"]}
             ],
         }
     )
