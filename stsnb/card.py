@@ -59,7 +59,7 @@ def text(role: Shown) -> str:
     str
     """
     parts = [role.role_name, role.account_id, role.session_name, role.scope]
-    parts += [f"{_expiry(role)} ({left(role.remaining)})", _chain(role), *remarks(role)]
+    parts += [f"{_expiry(role)} ({left(role.remaining)})", via(role), *remarks(role)]
     if not role.renewable:
         parts.append("does not renew itself")
     if role.renewal_error is not None:
@@ -139,11 +139,22 @@ def left(remaining: timedelta) -> str:
 
 
 def _where(role: Shown) -> tuple[str | None, ...]:
-    return role.account_id, role.session_name, role.region, _chain(role)
+    return role.account_id, role.session_name, role.region, via(role)
 
 
-def _chain(role: Shown) -> str | None:
-    """Name the roles by which a role was assumed, the first one first."""
+def via(role: Shown) -> str | None:
+    """Name the roles by which a role was assumed, the first one first.
+
+    Parameters
+    ----------
+    role : Shown
+        The role.
+
+    Returns
+    -------
+    str or None
+        ``via NAME → NAME``; None for a role that is no chain's.
+    """
     names: list[str] = []
     link = role.chained_from
     while link is not None:

@@ -27,10 +27,16 @@ ALIAS_PARAMETERS = (
     "web_identity_token_file",
     "profile",
     "region",
+    "chain",
     "refresh",
 )
 # Those that STS does not see, with their kinds.
-_OWN_KINDS = {"profile": (str, "text"), "region": (str, "text"), "refresh": (bool, "True or False")}
+_OWN_KINDS = {
+    "profile": (str, "text"),
+    "region": (str, "text"),
+    "chain": (bool, "True or False"),
+    "refresh": (bool, "True or False"),
+}
 # What narrows a session is one choice: a general read_only does not widen an alias' or a line's own policy.
 _NARROWING = frozenset({"read_only", "policy", "policy_arns"})
 

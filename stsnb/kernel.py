@@ -216,6 +216,21 @@ class Kernel:
             self._keeper.watch(role.credentials)
         return role
 
+    def needs_code(self, serial_number: str) -> bool:
+        """Say whether a role that is assumed with an MFA device would need a code of it now.
+
+        Parameters
+        ----------
+        serial_number : str
+            The device.
+
+        Returns
+        -------
+        bool
+            False while what an earlier code has bought is good.
+        """
+        return not self._mfa_sessions.holds(serial_number)
+
     def environ_of_user(self) -> dict[str, str]:
         """Return the environment as it would be without a role."""
         return self._environment.of_user()

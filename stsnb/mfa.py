@@ -227,6 +227,23 @@ class MFASessions:
             return None
         return self._sessions.setdefault((keys.access_key or "", serial_number), MFASession(serial_number))
 
+    def holds(self, serial_number: str) -> bool:
+        """Say whether a code of a device has bought a session that is still good for a while.
+
+        Parameters
+        ----------
+        serial_number : str
+            The device.
+
+        Returns
+        -------
+        bool
+        """
+        sessions = [
+            session for (_, device), session in list(self._sessions.items()) if device == serial_number
+        ]
+        return any(session.remaining > NEARLY_ENDED for session in sessions)
+
     def clear(self) -> None:
         """Forget them all."""
         self._sessions.clear()

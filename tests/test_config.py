@@ -135,8 +135,11 @@ def test_every_parameter_of_an_alias_reaches_where_it_belongs(
     role = stsnb.current_role()
     assert role is not None
     assert role.renewable
-    # but for the device, whose code is good once
-    assert set(held) | {"serial_number"} == {"role_arn", *defaults.ALIAS_PARAMETERS}
+    # but for those that ask in another way
+    assert set(held) | {"serial_number", "web_identity_token_file", "chain"} == {
+        "role_arn",
+        *defaults.ALIAS_PARAMETERS,
+    }
 
 
 def test_an_alias_may_hold_all_that_assume_role_takes_but_what_is_not_about_the_role() -> None:

@@ -1,6 +1,7 @@
 // The badge. The kernel says what is so; the time is the browser's own, so that nothing is sent while it passes.
 
 const LAST_MINUTES = 5 * 60_000;
+const CODE_MINUTES = 10 * 60_000; // from here on the next MFA code is asked for
 const SIGNS = { renewing: "↻", last: "⚠", failing: "⚠", ended: "✕", dropped: "○", replaced: "○", gone: "○" };
 
 /** The state that a reader sees, of what the kernel said and the time that is left, in milliseconds. */
@@ -45,7 +46,7 @@ function aboutOf(state, role) {
   }[state] ?? [role.renewable ? "renews itself" : "does not renew itself"];
   if (role.scope) parts.unshift(role.scope);
   if (role.standing === "apart") parts.push("own session only");
-  return [...parts, `from ${role.origin}`].join(" · ");
+  return [...parts, role.came].join(" · ");
 }
 
 function noteOf(state, role, now) {
@@ -57,7 +58,8 @@ function noteOf(state, role, now) {
     const next = role.renewable && state === "failing" && wait > 0 ? ` The next try is in ${soon}.` : "";
     return `Renewal fails: ${role.trouble.text}${next}`;
   }
-  return state === "ended" ? "Assume the role again." : "";
+  if (role.refused) return role.refused;
+  return state === "ended" && !role.device ? "Assume the role again." : "";
 }
 
 /** What stands below the line: what is the matter, and what a person should know of the role as long as it is used. */
@@ -89,12 +91,26 @@ export default () => {
       const renew = link("Renew", act("renew"));
       const drop = link("Drop", act("drop"));
       const acts = element("span.stsnb-acts", {}, copies("Copy ARN", () => model.get("role").arn), renew, drop);
+      // The code is in the page alone until it is sent, once, in a message that nothing stores.
+      const code = element("input", { type: "text", inputMode: "numeric", autocomplete: "one-time-code" });
+      const asks = element("label.stsnb-quiet", {}, "Next MFA code ", code);
+      const send = link("Renew with it", () => renewWithCode());
+      const next = element("div.stsnb-row.stsnb-note", { hidden: true }, asks, send);
+      const renewWithCode = () => {
+        const typed = code.value.replaceAll(" ", "");
+        code.setAttribute("aria-invalid", String(!/^[0-9]{6}$/.test(typed)));
+        if (code.getAttribute("aria-invalid") === "true") return code.focus();
+        code.value = "";
+        model.send({ do: "renew", token_code: typed });
+      };
+      code.addEventListener("keydown", (event) => event.key === "Enter" && renewWithCode());
       const badge = element(
         "div.stsnb.stsnb-badge",
         { role: "group" },
         element("div.stsnb-row", {}, sign, name, where, time),
         element("div.stsnb-row", {}, about, acts),
         note,
+        next,
       );
       el.append(badge);
 
@@ -117,7 +133,11 @@ export default () => {
         const said = notesOf(state, role, now());
         note.hidden = !said;
         if (note.dataset.said !== said) say(note, (note.dataset.said = said));
-        renew.hidden = !live() || ["dropped", "replaced"].includes(state);
+        const used = live() && !["dropped", "replaced"].includes(state);
+        next.hidden = !used || !role.device || left >= CODE_MINUTES;
+        asks.title = role.device ?? "";
+        send.disabled = role.asking;
+        renew.hidden = !used || role.device !== null;
         renew.disabled = role.asking;
         drop.hidden = !live() || role.standing !== "in force";
         badge.setAttribute("aria-label", `AWS role ${role.name}`);

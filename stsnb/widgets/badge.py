@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from contextlib import suppress
 from typing import Any
 
 import traitlets
 
-from stsnb.card import first_line, remarks
+from stsnb.card import first_line, remarks, via
 from stsnb.kernel import Kernel
 from stsnb.role import AssumedRole
 from stsnb.widgets.beside import Beside
@@ -42,6 +41,7 @@ class Badge(Beside):
     def __init__(self, role: AssumedRole, kernel: Kernel) -> None:
         self._role = weakref.ref(role)
         self._kernel = kernel
+        self._refused: str | None = None
         super().__init__(role=self._state(role))
         self.on_msg(self._asked)
         kernel.listen(self)
@@ -65,34 +65,41 @@ class Badge(Beside):
             "name": role.role_name,
             "arn": role.arn,
             "where": [part for part in (role.account_id, role.session_name, role.region) if part],
-            "origin": role.origin,
+            "came": via(role) or f"from {role.origin}",
             "expires_at": role.expiration.timestamp() * 1000,
             "renewable": role.renewable,
             "scope": role.scope,
             "danger": role.danger is not None,
             "remarks": [f"{remark[0].upper()}{remark[1:]}." for remark in remarks(role)],
+            "device": role.serial_number if role.needs_code else None,
             "asking": role.credentials.asking,
             "standing": standing.state,
             "replaced_by": _replaced_by(role, standing.by),
             "trouble": None
             if error is None
             else {"text": first_line(error), "retry_at": role.credentials.due_at * 1000},
+            "refused": self._refused if error is None else None,
         }
 
     def _asked(self, _widget: object, content: Any, _buffers: object) -> None:
-        role, do = self._role(), content.get("do") if isinstance(content, dict) else None
+        role, asked = self._role(), content if isinstance(content, dict) else {}
+        code = asked.pop("token_code", None)
         if role is None:
             return
-        if do == "drop":
+        if asked.get("do") == "drop":
             role.drop()
-        elif do == "renew":
+        elif asked.get("do") == "renew":
             # The click must not keep the kernel from the next cell, however long STS takes.
-            threading.Thread(target=_renew, args=(role,), name="stsnb-renew", daemon=True).start()
+            threading.Thread(target=self._renew, args=(role, code), name="stsnb-renew", daemon=True).start()
 
-
-def _renew(role: AssumedRole) -> None:
-    with suppress(Exception):  # the role keeps it as its renewal_error, which the badge shows
-        role.refresh()
+    def _renew(self, role: AssumedRole, code: str | None) -> None:
+        try:
+            role.refresh(code)
+        except Exception as error:  # noqa: BLE001 # in a thread of its own it would be lost
+            self._refused = first_line(error)
+        else:
+            self._refused = None
+        self.changed()
 
 
 def _replaced_by(role: AssumedRole, other: AssumedRole | None) -> str:

@@ -120,10 +120,10 @@ export default {
     /** What is wrong with a field, in a sentence; "" if it is missing, undefined if it is right. */
     const faultOf = (name) => {
       if (name !== "token_code") return model.get("checked").faults[name];
-      const device = field.serial_number.input.value.trim();
+      const { device, needs_code } = model.get("checked");
       if (code() && !/^[0-9]{6}$/.test(code())) return "The MFA code has exactly 6 digits.";
-      if (code() && !device) return "Name the MFA device that shows the code.";
-      return device && !code() ? "" : undefined;
+      if (code() && !device && !pending()) return "Name the MFA device that shows the code.";
+      return needs_code && !code() ? "" : undefined;
     };
 
     const show = () => {
@@ -138,6 +138,8 @@ export default {
       line.textContent = model.get("checked").line;
 
       const wrong = fields.filter((each) => faultOf(each.name) !== undefined);
+      const { device } = model.get("checked");
+      field.serial_number.input.placeholder = device ?? HINTS.serial_number;
       for (const each of fields) {
         const fault = faultOf(each.name);
         const shown = fault && (each.input.value || touched.has(each.name)) ? fault : "";

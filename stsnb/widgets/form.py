@@ -11,11 +11,13 @@ import ipywidgets
 import traitlets
 
 from stsnb import defaults, known
+from stsnb.advice import explain
 from stsnb.api import assume_role
+from stsnb.asking import asked_for
 from stsnb.errors import AssumeRoleError
 from stsnb.kernel import kernel
 from stsnb.line import HOW, line_of
-from stsnb.request import AssumeRoleRequest, InvalidRequestError, default_session_name
+from stsnb.request import InvalidRequestError, default_session_name
 from stsnb.role import AssumedRole
 from stsnb.widgets.badge import badge_of
 from stsnb.widgets.beside import Beside
@@ -25,6 +27,9 @@ _MINUTE, _HOUR = 60, 3600
 # Within STS's limits of 900 and 43200 seconds.
 _DURATIONS = (15 * _MINUTE, 30 * _MINUTE, *(hours * _HOUR for hours in (1, 2, 3, 4, 6, 8, 12)))
 _YES = "yes"
+# Stands in for the role while none is typed, so that the other fields can be checked.
+_ANY_ROLE = "arn:aws:iam::123456789012:role/NAME"
+_FIELDS = {"role_arn": "role"}
 
 
 class Fields(Beside):
@@ -40,8 +45,8 @@ class Fields(Beside):
     fields = traitlets.Dict().tag(sync=True)
     #: How often the browser has changed them.
     version = traitlets.Int().tag(sync=True)
-    #: What came of checking them: their version, for each field that is wrong why ("" if it is missing), and the
-    #: magic's line that does the same.
+    #: What came of checking them: their version; for each field that is wrong why ("" if it is missing); the
+    #: magic's line that does the same; the MFA device of the role, and whether a code of it is needed.
     checked = traitlets.Dict().tag(sync=True)
     #: What the fields offer: what the user's files and configuration name, and what was used before.
     choices = traitlets.Dict().tag(sync=True)
@@ -63,13 +68,13 @@ class Fields(Beside):
         self.on_msg(self._received)
 
     def _check(self, _change: object = None) -> None:
-        faults, line = _checked(self.fields)
-        self.checked = {"version": self.version, "faults": faults, "line": line}
+        self.checked = {"version": self.version, **_checked(self.fields)}
 
     def _received(self, _widget: object, content: Any, _buffers: object) -> None:
         code = content.pop("token_code", None)
         if content.get("do") == "again" and self.phase == "done":
             self.role, self.phase, self.choices = None, "open", _choices()
+            self._check()
         elif content.get("do") == "assume" and self._asking.acquire(blocking=False):
             try:
                 if self.phase == "open" and content.get("attempt") == self.attempt:
@@ -144,19 +149,25 @@ def _read(fields: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     return asked, faults
 
 
-def _checked(fields: dict[str, str]) -> tuple[dict[str, str], str]:
-    """Check what was typed; return what is wrong with which field, and the magic's line."""
+def _checked(fields: dict[str, str]) -> dict[str, Any]:
+    """Check what was typed, as it will be when it is asked for; the code is not among it."""
     asked, faults = _read(fields)
     line = line_of({**asked, "session_name": _unless_default(asked.get("session_name"))})
-    parameters = {name: value for name, value in asked.items() if name not in ("role", "profile", "region")}
+    device = asked.get("serial_number")
+    role = asked.pop("role", "")
+    if not role:
+        faults["role"] = ""
     try:
-        AssumeRoleRequest.of(asked.get("role", ""), **parameters)
+        request = asked_for(role or _ANY_ROLE, asked, kernel.environ_of_user()).request
+        device = request.serial_number
     except InvalidRequestError as error:
-        # The code is not among the fields; whether it is there, and has six digits, only the browser knows.
-        faults = {**{name: sentence for name, sentence in error.faults if name != "token_code"}, **faults}
-    if "role_arn" in faults:
-        faults["role"] = faults.pop("role_arn") if "role" in asked else ""
-    return faults, line
+        found = {_FIELDS.get(name, name): sentence for name, sentence in error.faults}
+        faults = {**found, **faults}
+    except Exception as error:  # noqa: BLE001 # a profile that cannot be used, or a file
+        told = explain(error)
+        faults["role"] = f"{told.happened} {told.advice}"
+    needs_code = device is not None and kernel.needs_code(device)
+    return {"faults": faults, "line": line, "device": device, "needs_code": needs_code}
 
 
 def _unless_default(session_name: str | None) -> str | None:

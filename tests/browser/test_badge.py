@@ -18,6 +18,7 @@ from tests.browser.notebook import Mode, Notebook, Theme
 from tests.sandbox import wait_until
 from tests.sts import ROLE, SECRET_MARK, ScriptedSTS
 
+DEVICE = "arn:aws:iam::123456789012:mfa/myid"
 ACCOUNT = "arn:aws:iam::123456789012:role"
 #: Holds the kernel until its file is there.
 BUSY = "import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.02)"
@@ -248,6 +249,30 @@ def test_its_buttons_work_with_the_keyboard_and_while_a_cell_runs(
     (notebook.server.root / "go").touch()
     notebook.wait_for_idle()
     (notebook.server.root / "go").unlink()
+
+
+def test_a_role_that_needs_a_code_takes_the_next_one_in_its_last_minutes(
+    notebook: Notebook, sts: ScriptedSTS
+) -> None:
+    asks = f"%assume_role {ROLE} --serial-number {DEVICE} --token-code 123456"
+    # Keys that are temporary cannot buy an MFA session: each session of the role needs a code.
+    opened(notebook, sts, f"os.environ['AWS_SESSION_TOKEN'] = 'temporary'\n{asks}", "")
+    expect(badge(notebook, 1)).to_contain_text("does not renew itself")
+    code = badge(notebook, 1).get_by_label("Next MFA code")
+    expect(code).to_be_hidden()
+    notebook.write(2, _ENDS_IN.format(seconds=590, cell=1))
+    notebook.run(2)
+    code.fill("8713")
+    code.press("Enter")
+    expect(code).to_have_attribute("aria-invalid", "true")
+    code.fill("871306")
+    notebook.screenshot("badge-code", badge(notebook, 1))
+    assert violations(notebook.page, ".stsnb") == []
+    code.press("Enter")
+    expect(time_of(badge(notebook, 1))).to_have_text("59 min")
+    expect(code).to_have_value("")
+    expect(code).to_be_hidden()
+    assert sts.requests[-1]["TokenCode"] == "871306"
 
 
 # --- without a kernel --------------------------------------------------------------------------------------------
