@@ -104,6 +104,7 @@ export default () => {
         model.send({ do: "renew", token_code: typed });
       };
       code.addEventListener("keydown", (event) => event.key === "Enter" && renewWithCode());
+      code.addEventListener("input", () => code.removeAttribute("aria-invalid"));
       const badge = element(
         "div.stsnb.stsnb-badge",
         { role: "group" },
