@@ -459,15 +459,16 @@ def test_a_widgets_callback_asks_nobody(sts: ScriptedSTS, device: MFADevice, tmp
     client.start_channels()
     shown: list[str] = []
     cell = (
-        "import stsnb\ntold = []\n"
+        "import getpass, stsnb\ntold = []\n"
         "def opened(comm, message):\n"
+        f"    getpass.getpass = lambda prompt: told.append('asked') or {device.code!r}\n"
         f"    try: stsnb.assume_role({ROLE!r}, serial_number={device.serial_number!r})\n"
         "    except stsnb.AssumeRoleError as error: told.append(str(error))\n"
         "get_ipython().kernel.comm_manager.register_target('button', opened)"
     )
     try:
         client.wait_for_ready(timeout=60)
-        assert client.execute_interactive(cell, timeout=60, allow_stdin=True)["content"]["status"] == "ok"
+        assert client.execute_interactive(cell, timeout=60)["content"]["status"] == "ok"
         content = {"comm_id": "1", "target_name": "button", "data": {}}
         client.shell_channel.send(client.session.msg("comm_open", content))
         client.execute_interactive(
@@ -477,6 +478,7 @@ def test_a_widgets_callback_asks_nobody(sts: ScriptedSTS, device: MFADevice, tmp
         client.stop_channels()
         manager.shutdown_kernel(now=True)
     assert "nobody can be asked for it here" in "".join(shown)
+    assert "asked'," not in "".join(shown)
     assert sts.requests == []
 
 
