@@ -204,15 +204,15 @@ def _ask_in_front(prompt: str) -> str:
         raise RefreshWithMFAUnsupportedError from None
 
 
-def give(session: botocore.session.Session, credentials: Credentials | None) -> None:
+def give(session: botocore.session.Session, credentials: Credentials) -> None:
     """Make a session act with credentials that are known.
 
     Parameters
     ----------
     session : botocore.session.Session
         The session.
-    credentials : botocore.credentials.Credentials or None
-        What its clients sign with from now on; None for a session that signs nothing.
+    credentials : botocore.credentials.Credentials
+        What its clients sign with from now on.
     """
     session.register_component("credential_provider", CredentialResolver([_Given(credentials)]))
     vars(session)["_credentials"] = None  # what the session may have found before
@@ -223,9 +223,9 @@ class _Given(CredentialProvider):
 
     METHOD = CANONICAL_NAME = "stsnb"
 
-    def __init__(self, credentials: Credentials | None) -> None:
+    def __init__(self, credentials: Credentials) -> None:
         super().__init__()
         self._credentials = credentials
 
-    def load(self) -> Credentials | None:
+    def load(self) -> Credentials:
         return self._credentials

@@ -321,9 +321,9 @@ class Kernel:
     ) -> Source:
         environ, default_session = self._environment.of_user(), self._environment.session_of_user()
         state, asks = (fingerprint(environ), default_session), (profile, role_profile, token_file)
-        known = self._sources.get(asks)
-        if known is not None and known[0] == state:
-            return known[1]
+        found = self._sources.get(asks)
+        if found is not None and found[0] == state:
+            return found[1]
         if token_file is None:
             source = Source.resolve(environ, profile, default_session, role_profile)
         else:

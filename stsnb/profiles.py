@@ -126,27 +126,6 @@ def role_profile(name: str, environ: Mapping[str, str]) -> RoleProfile:
     return RoleProfile(name, keys, profile.get("region"))
 
 
-def role_profiles(environ: Mapping[str, str]) -> list[str]:
-    """Return the names of the profiles that name a role.
-
-    Parameters
-    ----------
-    environ : mapping
-        The environment without what stsnb put in.
-
-    Returns
-    -------
-    list of str
-        In the order of the files.
-
-    Raises
-    ------
-    botocore.exceptions.ConfigParseError
-        A file cannot be parsed.
-    """
-    return [name for name, profile in _profiles(environ).items() if profile.get("role_arn")]
-
-
 def _profiles(environ: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
     # Without botocore's own handlers a session is made in half a millisecond; it only reads the files.
     session = Session(lambda: environ, handlers=HierarchicalEmitter())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -53,6 +54,34 @@ class SourceError(Exception):
         self.cause = cause
 
 
+class AsFetched(Credentials):
+    """Credentials as this thread has fetched them last, so that one question is one fetch.
+
+    botocore renews what a role on the way lasts less than 15 minutes for at each look: to sign would be another.
+
+    Parameters
+    ----------
+    credentials : botocore.credentials.Credentials
+        The source's.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        super().__init__("", "", method=credentials.method)
+        self._credentials = credentials
+        self._fetched = threading.local()
+
+    def fetch(self) -> ReadOnlyCredentials:
+        """Return what holds now, and sign with that on this thread until the next fetch."""
+        found: ReadOnlyCredentials = self._credentials.get_frozen_credentials()
+        self._fetched.now = found
+        return found
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        """Return what to sign with."""
+        now: ReadOnlyCredentials | None = getattr(self._fetched, "now", None)
+        return now or self.fetch()
+
+
 class Source:
     """The credentials that STS is asked with, and the settings that go with them.
 
@@ -63,7 +92,7 @@ class Source:
     Parameters
     ----------
     session : Session
-        A session of its own, whose profile is pinned.
+        A session of its own, whose profile is pinned; it is made to sign with the credentials.
     credentials : botocore.credentials.Credentials
         What the session was found to have.
     environ : mapping
@@ -87,6 +116,8 @@ class Source:
     ) -> None:
         self.session = session
         self.credentials = credentials
+        self._signing = AsFetched(credentials)
+        give(session, self._signing)
         self.owner = owner or self.profile
         self._environ = environ
         self._resolve = resolve
@@ -145,7 +176,6 @@ class Source:
             else:
                 with no_secrets_logged(), _faults_named(session):
                     credentials, owner = source_credentials_of(session, role_profile, environ)
-        give(session, credentials)
         return cls(session, credentials, environ, anew, owner)
 
     def up_to_date(self) -> Source:
@@ -276,7 +306,7 @@ class Source:
         """
         try:
             with no_secrets_logged():
-                return self.credentials.get_frozen_credentials()
+                return self._signing.fetch()
         except Exception as error:
             raise SourceError(error) from error
 

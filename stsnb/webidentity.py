@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 
 from stsnb.arn import RoleArn, shorten
-from stsnb.chain import Choice, give
+from stsnb.chain import Choice
 from stsnb.request import AssumeRoleRequest
 from stsnb.session import Session
 from stsnb.source import Source, session_of_user
@@ -48,7 +48,6 @@ class WebIdentitySource(Source):
     client_config = Source.client_config.merge(Config(signature_version=UNSIGNED))
 
     def __init__(self, session: Session, environ: Mapping[str, str], token_file: str) -> None:
-        give(session, None)
         super().__init__(session, Credentials("", "", method="web-identity"), environ)
         self.token_file = token_file
 

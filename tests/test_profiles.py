@@ -28,7 +28,7 @@ from werkzeug import Request, Response
 from werkzeug.serving import WSGIRequestHandler
 
 import stsnb
-from stsnb import AssumeRoleError
+from stsnb import AssumeRoleError, defaults
 from stsnb.demo import ROLE_ARN, EmbeddedAWS
 from stsnb.kernel import kernel
 from tests.sts import ROLE, SECRET_MARK, MFADevice, ScriptedSTS
@@ -177,6 +177,41 @@ def test_the_demos_profiles_work(aws: EmbeddedAWS, shell: InteractiveShell) -> N
     assert boto3.client("sts").get_caller_identity()["Arn"].split("/")[1] == "role-for-reports"
 
 
+@pytest.fixture
+def configured() -> Iterator[Callable[..., None]]:
+    yield lambda **held: defaults.put(defaults.Defaults(**held))
+    defaults.put(defaults.Defaults())
+
+
+def test_an_alias_goes_before_a_profile_and_that_before_the_general_configuration(
+    sts: ScriptedSTS,
+    write: Callable[[str], None],
+    configured: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    write(ALL_KEYS.replace(f"mfa_serial = {MFADevice.serial_number}\n", ""))
+    general = {"session_name": "General", "duration_seconds": 3000, "region": "eu-north-1", "read_only": True}
+    configured(general=general)
+    role = stsnb.assume_role("work")
+    assert (role.session_name, role.region, role.scope) == ("Work", "eu-west-1", "read-only")
+    assert sts.requests[-1]["DurationSeconds"] == "1800"
+    assert stsnb.assume_role(ROLE, profile="base").region == "eu-north-1"
+    configured(general=general, roles={"work": {"role_arn": f"{ROLE}2", "profile": "base"}})
+    role = stsnb.assume_role("work")
+    assert (role.role_arn, role.session_name) == (f"{ROLE}2", "General")
+    assert role.origin == "profile base"
+
+
+def test_an_alias_with_a_device_asks_for_its_code(
+    sts: ScriptedSTS, configured: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sts.device = MFADevice()
+    configured(roles={"costs": {"role_arn": ROLE, "serial_number": sts.device.serial_number}})
+    monkeypatch.setattr(getpass, "getpass", lambda _prompt: MFADevice.code)
+    assert stsnb.assume_role("costs").serial_number == sts.device.serial_number
+
+
 # --- faults ---------------------------------------------------------------------------------------------------
 
 
@@ -312,6 +347,20 @@ def test_a_process_of_the_source_that_fails_is_told(sts: ScriptedSTS, write: Cal
         f"[profile work]\nrole_arn = {ROLE}\nsource_profile = hop\n[profile hop]\ncredential_process = {sys.executable} -c 'raise SystemExit(3)'\n"
     )
     assert "could not get the credentials" in str(why("work"))
+
+
+def test_a_role_on_the_way_of_15_minutes_is_asked_for_once_a_question(
+    sts: ScriptedSTS, write: Callable[[str], None]
+) -> None:
+    """botocore renews it at each look, since that is within its window."""
+    write(
+        f"[profile top]\nrole_arn = {ROLE}2\nsource_profile = hop\n"
+        f"[profile hop]\nrole_arn = {ROLE}\nsource_profile = base\nduration_seconds = 900\n{BASE}"
+    )
+    role = stsnb.assume_role("top")
+    assert sts.calls == 2
+    role.refresh()
+    assert sts.calls == 4
 
 
 # --- SSO ------------------------------------------------------------------------------------------------------

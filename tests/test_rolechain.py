@@ -158,7 +158,10 @@ def test_a_link_that_has_ended_is_named(short: ScriptedSTS) -> None:
     short.seconds = 1
     first = stsnb.assume_role(ROLE, refresh=False)
     second = stsnb.assume_role(SECOND, chain=True)
-    wait_until("both have ended", lambda: not first.remaining and not second.remaining)
+    wait_until(
+        "both have ended, and nothing is under way any more",
+        lambda: second.renewal_error is not None and not first.remaining and not second.remaining,
+    )
     told = r"second is asked for with role role-for-s3-fileserver, which has no credentials for it: The session of role-for-s3-fileserver ended at"
     with refused(told):
         stsnb.assume_role(SECOND, chain=first)
