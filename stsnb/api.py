@@ -28,6 +28,7 @@ def assume_role(
     region: str | None = None,
     refresh: bool = True,
     inject: bool = True,
+    live: bool | None = None,
 ) -> AssumedRole:
     """Assume a role, and put it in force in this process.
 
@@ -72,6 +73,10 @@ def assume_role(
         False for a session that ends: its credentials are not renewed.
     inject : bool, optional
         False leaves the process alone: only the returned role's `session` acts as it.
+    live : bool, optional
+        True for child processes that outlive a session: their SDKs ask this process for credentials, on a port of
+        127.0.0.1 that is open to them alone, instead of getting keys when they start. They keep the role until
+        it is dropped.
 
     Returns
     -------
@@ -100,7 +105,16 @@ def assume_role(
         from stsnb.advice import explain  # a failure alone needs IPython, which it imports
 
         raise explain(error) from None
-    return kernel.assume(request, profile=profile, region=region, refresh=refresh, inject=inject)
+    if live and not inject:
+        from stsnb.errors import AssumeRoleError  # IPython is behind it
+
+        raise AssumeRoleError(
+            "A role that is not injected has no child processes that could ask for it.",
+            "Leave live=True away, or inject=False.",
+        )
+    return kernel.assume(
+        request, profile=profile, region=region, refresh=refresh, inject=inject, live=bool(live)
+    )
 
 
 def current_role() -> AssumedRole | None:

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
-from botocore.credentials import CredentialProvider, CredentialResolver, Credentials, EnvProvider
+from botocore.credentials import (
+    AssumeRoleWithWebIdentityProvider,
+    ContainerProvider,
+    CredentialProvider,
+    CredentialResolver,
+    Credentials,
+    EnvProvider,
+)
 from botocore.exceptions import NoCredentialsError, RefreshWithMFAUnsupportedError
 
 if TYPE_CHECKING:
@@ -140,12 +147,22 @@ def credentials_of(session: botocore.session.Session, environ: Mapping[str, str]
         # A profile's credential_source reads the environment through a provider of its own.
         sourcer = getattr(provider, "_credential_sourcer", None)
         for reader in (provider, *getattr(sourcer, "_providers", ())):
-            if isinstance(reader, EnvProvider):
-                reader.environ = environ
+            _let_read(reader, environ)
     credentials: Credentials | None = session.get_credentials()
     if credentials is None:
         raise NoCredentialsError
     return credentials
+
+
+def _let_read(provider: Any, environ: Mapping[str, str]) -> None:
+    """Lead a provider through another environment than os.environ, where a role of stsnb may stand."""
+    if isinstance(provider, EnvProvider):
+        provider.environ = environ
+    elif isinstance(provider, ContainerProvider):  # os.environ may lead it to stsnb's own endpoint
+        vars(provider)["_environ"] = environ
+    elif isinstance(provider, AssumeRoleWithWebIdentityProvider):
+        names: Mapping[str, str] = getattr(provider, "_CONFIG_TO_ENV_VAR", {})
+        vars(provider)["_get_env_config"] = lambda key: environ.get(names.get(key, ""))
 
 
 def _ask_in_front(prompt: str) -> str:

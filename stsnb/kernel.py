@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from stsnb import libraries
 from stsnb.chain import fingerprint
@@ -19,6 +20,9 @@ from stsnb.response import AssumeRoleResponse
 from stsnb.role import AssumedRole
 from stsnb.source import Source
 from stsnb.threads import Beside, uninterrupted
+
+if TYPE_CHECKING:
+    from stsnb.live import Live
 
 #: How long a role whose place another took is held for ``with stsnb.assume_role(…)``, which puts it back at its
 #: end. After that it is put back if somebody else holds it; otherwise nobody wants it renewed any more.
@@ -39,6 +43,8 @@ class Scope:
     def __init__(self, role: AssumedRole | None = None, opened_for: AssumedRole | None = None) -> None:
         self.role = role
         self.opened_for = opened_for
+        #: Roles that others took the place of in it, but whose child processes go on.
+        self.lived: list[AssumedRole] = []
         #: Gives the role whose place `role` took, to which the scope returns if `role` gets one of its own.
         self.replaced: Callable[[], AssumedRole | None] = _nobody
         self.replaced_at = 0.0
@@ -69,6 +75,7 @@ class Kernel:
         self._scopes = [Scope()]
         self._keeper = Keeper(self._let_go)
         self._sources: dict[str | None, tuple[tuple[object, ...], Source]] = {}
+        self._live: Live | None = None
 
     def _unlock(self) -> None:
         # Also in a forked child, where the thread that held the lock may not be.
@@ -86,6 +93,7 @@ class Kernel:
         region: str | None = None,
         refresh: bool = True,
         inject: bool = True,
+        live: bool = False,
     ) -> AssumedRole:
         """Assume a role and put it in force.
 
@@ -101,6 +109,8 @@ class Kernel:
             Whether to renew its credentials until nobody holds it; False for a session that ends.
         inject : bool
             Whether to put it in force.
+        live : bool
+            Whether child processes ask for its credentials while they run.
 
         Returns
         -------
@@ -114,12 +124,15 @@ class Kernel:
         source: Source | None = None
         try:
             source = self._source(profile)
-            role = self._ask(source, request, region, refresh)
+            role = self._ask(source, request, region, refresh, live)
         except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
             self._sources.pop(profile, None)
             raise _explained(error, request, source, region, profile or self._profile_of_user()) from None
         if inject:
-            uninterrupted(lambda: self._put_in_force(role))
+            try:
+                uninterrupted(lambda: self._put_in_force(role))
+            except OSError as error:
+                raise _not_put(error) from None
         else:
             self._keeper.watch(role.credentials)
         return role
@@ -202,7 +215,7 @@ class Kernel:
         return environ.get("AWS_DEFAULT_PROFILE", environ.get("AWS_PROFILE"))
 
     def _ask(
-        self, source: Source, request: AssumeRoleRequest, region: str | None, refresh: bool
+        self, source: Source, request: AssumeRoleRequest, region: str | None, refresh: bool, live: bool
     ) -> AssumedRole:
         sources = [source]
 
@@ -224,19 +237,21 @@ class Kernel:
             ended,
             renewable=refresh and request.renewable,
         )
+        credentials.has_readers = live
         # The role's session needs boto3, whose import takes as long as STS does to answer: it begins when the
         # question has left, since two threads that both compute would only share one interpreter.
         session = Beside(lambda: source.session_for(credentials, self._environment.of_user, region))
         meanwhile = [session.start]
         credentials.renew()
         settings = source.settings(self._environment.of_user(), region)
-        return AssumedRole(request, credentials, session.result(), settings, self)
+        profile = source.profile_settings() if live else None
+        return AssumedRole(request, credentials, session.result(), settings, self, profile)
 
     def _renewed(self, credentials: RoleCredentials, response: AssumeRoleResponse) -> None:
         # Called under the lock of renewals, so nothing that holds this lock may wait for that one.
         with self._lock:
             role = self.current()
-            if role is not None and role.credentials is credentials:
+            if role is not None and role.credentials is credentials and not role.live:
                 self._environment.renew(credential_variables(response))
 
     def _let_go(self) -> None:
@@ -246,13 +261,29 @@ class Kernel:
                 if time.monotonic() - scope.replaced_at >= REPLACED_HELD_SECONDS:
                     role = scope.replaced()
                     scope.replaced = _nobody if role is None else weakref.ref(role)
+            if self._live is not None:
+                self._live.look()
 
     def _show(self, role: AssumedRole | None) -> None:
         if role is None:
             self._environment.put_back()
         else:
-            self._environment.put({**role.settings, **credential_variables(role.response)}, role.session)
+            variables = self._serve(role) if role.live else credential_variables(role.response)
+            self._environment.put({**role.settings, **variables}, role.session)
         libraries.let_go()
+
+    def _serve(self, role: AssumedRole) -> dict[str, str | None]:
+        if self._live is None:
+            from stsnb.live import Live  # few ask for it: not before somebody does
+
+            self._live = Live()
+        return self._live.serve(role, self._environment.of_user())
+
+    def _serve_no_others(self) -> None:
+        """Have the roles that were dropped refused to their child processes."""
+        if self._live is not None:
+            roles = [role for scope in self._scopes for role in (scope.role, *scope.lived)]
+            self._live.keep([role for role in roles if role is not None and role.live])
 
     def _open(self) -> Scope:
         with self._lock:
@@ -265,6 +296,10 @@ class Kernel:
             self._show(role)
             inner, replaced = self._scopes[-1], self.current()
             inner.role, inner.replaced, inner.replaced_at = role, lambda: replaced, time.monotonic()
+            if replaced is not None and replaced.live:
+                inner.lived.append(replaced)
+            if role.live:  # run again, it takes the place of the earlier one for the children too
+                inner.lived = [lived for lived in inner.lived if not lived.is_same_as(role)]
         self._keeper.watch(role.credentials)
 
     def _enter(self, role: AssumedRole) -> None:
@@ -292,6 +327,7 @@ class Kernel:
             if left[-1].role is not self.current():
                 self._show(left[-1].role)
             self._scopes = left
+            self._serve_no_others()
 
     def _drop(self) -> AssumedRole | None:
         with self._lock:
@@ -299,6 +335,8 @@ class Kernel:
             if role is not None:
                 self._show(None)
                 self._scopes[-1].role, self._scopes[-1].replaced = None, _nobody
+                self._scopes[-1].lived = []
+                self._serve_no_others()
                 if not any(scope.role is role for scope in self._scopes):
                     self._keeper.unwatch(role.credentials)
             self._sources.clear()
@@ -311,6 +349,8 @@ class Kernel:
             for scope in self._scopes:
                 scope.role = None if scope.role is role else scope.role
                 scope.replaced = _nobody if scope.replaced() is role else scope.replaced
+                scope.lived = [lived for lived in scope.lived if lived is not role]
+            self._serve_no_others()
             self._keeper.unwatch(role.credentials)
 
     def _reset(self) -> None:
@@ -318,6 +358,8 @@ class Kernel:
             self._show(None)
             self._scopes = [Scope()]
             self._sources.clear()
+            if self._live is not None:
+                self._live.end()
         self._keeper.stop()
 
 
@@ -332,6 +374,15 @@ def _explained(
     from stsnb.advice import explain
 
     return explain(error, request=request, source=source, region=region, profile=profile)
+
+
+def _not_put(error: OSError) -> Exception:
+    from stsnb.errors import AssumeRoleError
+
+    return AssumeRoleError(
+        f"The role was assumed, but cannot be put in force: {error.strerror or error}.",
+        "Try again; with --live it needs a port of 127.0.0.1 and room for a file in the temporary folder.",
+    )
 
 
 #: The kernel of this process: the magics, the functions and the widgets are its faces and know nothing themselves.

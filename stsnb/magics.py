@@ -108,6 +108,12 @@ class RoleMagics(Magics):
         default=None,
         help="a session that ends: do not renew it",
     )
+    @argument(
+        "--live",
+        action="store_true",
+        default=None,
+        help="child processes ask for credentials while they run, and so outlive a session",
+    )
     @line_cell_magic
     def assume_role(self, line: str, cell: str | None = None) -> AssumedRole | None:
         """Act as an AWS role: every AWS client made from now on has its rights.
