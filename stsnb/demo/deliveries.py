@@ -93,7 +93,9 @@ def as_delta_log(name: str, size: int) -> bytes:
     It is written by hand, since the library that writes it is not needed for anything else here.
     """
     types = {"warehouse": "string", "carrier": "string", "weight_kg": "double", "cost_krw": "long"}
-    columns = [{"name": column, "type": kind, "nullable": True, "metadata": {}} for column, kind in types.items()]
+    columns = [
+        {"name": column, "type": kind, "nullable": True, "metadata": {}} for column, kind in types.items()
+    ]
     actions = (
         {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}},
         {
@@ -106,6 +108,14 @@ def as_delta_log(name: str, size: int) -> bytes:
                 "createdTime": 0,
             }
         },
-        {"add": {"path": name, "partitionValues": {}, "size": size, "modificationTime": 0, "dataChange": True}},
+        {
+            "add": {
+                "path": name,
+                "partitionValues": {},
+                "size": size,
+                "modificationTime": 0,
+                "dataChange": True,
+            }
+        },
     )
     return "\n".join(json.dumps(action) for action in actions).encode()

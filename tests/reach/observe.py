@@ -83,7 +83,11 @@ def expiry(names: list[str], libraries: list[str], note: Callable[[str, str, str
         if isinstance(program, Upload) and answers[name] == YES:
             answers[name] = program.end()
         program.stop()
-        note("after expiry", name, ANEW if answers[name] != YES and once(name, ALLOWED) == YES else answers[name])
+        note(
+            "after expiry",
+            name,
+            ANEW if answers[name] != YES and once(name, ALLOWED) == YES else answers[name],
+        )
     stsnb.drop_role()
 
 

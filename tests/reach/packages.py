@@ -35,8 +35,14 @@ def main() -> str | None:
     shutil.copy(_READER, FOLDER)  # Node.js looks for modules beside the file
     if not (FOLDER / "node_modules" / "@aws-sdk" / "client-s3").exists():
         fault = _run("npm", "install", "--no-audit", "--no-fund", "--prefix", str(FOLDER), *_JAVASCRIPT)
-    if fault is None and subprocess.run([str(AIOBOTO3), "-c", "import aioboto3, IPython"], check=False,
-                                        stderr=subprocess.DEVNULL).returncode if AIOBOTO3.exists() else True:
+    if (
+        fault is None
+        and subprocess.run(
+            [str(AIOBOTO3), "-c", "import aioboto3, IPython"], check=False, stderr=subprocess.DEVNULL
+        ).returncode
+        if AIOBOTO3.exists()
+        else True
+    ):
         fault = fault or _run(sys.executable, "-m", "venv", "--clear", str(FOLDER / "aioboto3"))
         fault = fault or _run(str(AIOBOTO3), "-m", "pip", "install", "--quiet", *_AIOBOTO3)
     return None if fault is None else f"These tests could not install what they need: {fault}"
