@@ -192,8 +192,8 @@ class Endpoint:
                 time.sleep(_LOOK_SECONDS)
                 return
             accepted.setblocking(False)
-            self._open[accepted] = _Connection(accepted)
-            self._selector.register(accepted, selectors.EVENT_READ)
+            self._open[accepted] = connection = _Connection(accepted)
+            self._serve(connection)  # most have sent their request by now, and are never waited for
 
     def _serve(self, connection: _Connection) -> None:
         """Go on with a connection that has something to read or to take."""
@@ -202,14 +202,16 @@ class Endpoint:
                 self._send(connection)
             elif not connection.receive():
                 self._close(connection.socket)
-            elif connection.done:
-                pass  # what comes after the answer is read, and dropped: closing now could take the answer away
+            elif connection.done or connection.waits:
+                pass  # what comes after the request is read, and dropped
             elif b"\r\n\r\n" in connection.received:
                 self._reply(connection, self._read(connection))
             elif len(connection.received) > REQUEST_BYTES:
                 self._reply(connection, _TOO_LARGE)
+            else:
+                self._watch(connection, selectors.EVENT_READ)
         except (BlockingIOError, InterruptedError):
-            pass
+            self._watch(connection, selectors.EVENT_WRITE if connection.reply else selectors.EVENT_READ)
         except OSError:  # the other end has gone
             self._close(connection.socket)
         except Exception:  # noqa: BLE001 # one request must not end the service of all
@@ -257,6 +259,7 @@ class Endpoint:
         if answer is None:
             if not connection.waits:
                 connection.waits, connection.until = True, time.monotonic() + PATIENCE_SECONDS
+                self._watch(connection, selectors.EVENT_READ)
             return
         connection.waits = False
         connection.until = time.monotonic() + REQUEST_SECONDS
@@ -272,7 +275,7 @@ class Endpoint:
         try:
             self._send(connection)
         except (BlockingIOError, InterruptedError):
-            self._selector.modify(connection.socket, selectors.EVENT_READ | selectors.EVENT_WRITE)
+            self._watch(connection, selectors.EVENT_WRITE)
         except OSError:
             self._close(connection.socket)
 
@@ -282,25 +285,40 @@ class Endpoint:
         if connection.reply:
             raise BlockingIOError
         connection.done = True
-        connection.socket.shutdown(socket.SHUT_WR)
-        self._selector.modify(connection.socket, selectors.EVENT_READ)
+        if connection.received.endswith(b"\r\n\r\n"):
+            self._close(connection.socket)
+        else:  # to close while there is something to read would take the answer away again
+            connection.socket.shutdown(socket.SHUT_WR)
+            self._watch(connection, selectors.EVENT_READ)
+
+    def _watch(self, connection: _Connection, events: int) -> None:
+        """Have the connection served when something can be read from it, or written to it."""
+        if not connection.events:
+            self._selector.register(connection.socket, events)
+        elif connection.events != events:
+            self._selector.modify(connection.socket, events)
+        connection.events = events
 
     def _close(self, held: socket.socket) -> None:
-        if self._open.pop(held, None) is not None:
-            self._selector.unregister(held)
+        connection = self._open.pop(held, None)
+        if connection is not None:
+            if connection.events:
+                self._selector.unregister(held)
             held.close()
 
 
 class _Connection:
     """One request and its answer; the server's thread alone touches it."""
 
-    __slots__ = ("done", "received", "reply", "socket", "token", "until", "waits")
+    __slots__ = ("done", "events", "received", "reply", "socket", "token", "until", "waits")
 
     def __init__(self, accepted: socket.socket) -> None:
         self.socket = accepted
         self.received = b""
         self.reply = b""
         self.token = ""
+        #: What it is watched for.
+        self.events = 0
         #: When it is closed, or not waited for any longer, by the clock that nobody sets.
         self.until = time.monotonic() + REQUEST_SECONDS
         #: Whether its answer is not there yet; whether it has been sent.
