@@ -138,7 +138,6 @@ class _Served:
         self.overlay = overlay
         self.variables = variables
         self._folder = folder
-        self._owner = os.getpid()
         self._name = role.role_name
         self._last: tuple[AssumeRoleResponse | None, bytes] = None, b""
 
@@ -147,9 +146,8 @@ class _Served:
         self.role, self._last = None, (None, b"")
 
     def remove(self) -> None:
-        """Remove the files, if they are this process's."""
-        if self._owner == os.getpid():
-            shutil.rmtree(self._folder, ignore_errors=True)
+        """Remove the files."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def answer(self, patient: bool) -> Answer | None:
         role = self.role

@@ -19,36 +19,44 @@ from tests.ceph import packages as ceph
 FOLDER = Path(sys.prefix) / "share" / "stsnb-reach"
 #: The interpreter that has aioboto3.
 AIOBOTO3 = FOLDER / "aioboto3" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-_JAVASCRIPT = ("@aws-sdk/client-s3@3",)
+_JAVASCRIPT = "@aws-sdk/client-s3@3"
 _AIOBOTO3 = ("aioboto3>=15.5", "ipython>=8.18")
 _READER = Path(__file__).with_name("reader.mjs")
 
 
 def main() -> str | None:
     """Install what is missing; return a sentence if that fails."""
-    fault = ceph.main()
-    if fault is None and shutil.which("npm") is None:
-        fault = debian.install("nodejs", "npm") if debian.can_install() else "install Node.js with npm"
-    if fault is not None:
-        return f"These tests need Ceph and Node.js: {fault}"
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    shutil.copy(_READER, FOLDER)  # Node.js looks for modules beside the file
-    if not (FOLDER / "node_modules" / "@aws-sdk" / "client-s3").exists():
-        fault = _run("npm", "install", "--no-audit", "--no-fund", "--prefix", str(FOLDER), *_JAVASCRIPT)
-    if (
-        fault is None
-        and subprocess.run(
-            [str(AIOBOTO3), "-c", "import aioboto3, IPython"], check=False, stderr=subprocess.DEVNULL
-        ).returncode
-        if AIOBOTO3.exists()
-        else True
-    ):
-        fault = fault or _run(sys.executable, "-m", "venv", "--clear", str(FOLDER / "aioboto3"))
-        fault = fault or _run(str(AIOBOTO3), "-m", "pip", "install", "--quiet", *_AIOBOTO3)
+    fault = ceph.main() or _node() or _javascript() or _aioboto3()
     return None if fault is None else f"These tests could not install what they need: {fault}"
 
 
+def _node() -> str | None:
+    if shutil.which("npm") is not None:
+        return None
+    if not debian.can_install():
+        return "Node.js with npm; install both, and try again."
+    return debian.install("nodejs", "npm")
+
+
+def _javascript() -> str | None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    shutil.copy(_READER, FOLDER)  # Node.js looks for modules beside the file
+    if (FOLDER / "node_modules" / "@aws-sdk" / "client-s3" / "package.json").exists():
+        return None
+    return _run("npm", "install", "--no-audit", "--no-fund", "--prefix", str(FOLDER), _JAVASCRIPT)
+
+
+def _aioboto3() -> str | None:
+    if AIOBOTO3.exists() and _run(str(AIOBOTO3), "-c", "import aioboto3, IPython") is None:
+        return None
+    return _run(sys.executable, "-m", "venv", "--clear", str(FOLDER / "aioboto3")) or _run(
+        str(AIOBOTO3), "-m", "pip", "install", "--quiet", *_AIOBOTO3
+    )
+
+
 def _run(*command: str) -> str | None:
+    # npm is a script on Windows, which is found by its whole name alone.
+    command = (shutil.which(command[0]) or command[0], *command[1:])
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     return " ".join(done.stderr.splitlines()[-3:]) or "it failed" if done.returncode else None
 
