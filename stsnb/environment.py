@@ -95,7 +95,7 @@ def _past_the_proxy(environ: Mapping[str, str]) -> dict[str, str]:
     if not any(environ.get(name) for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")):
         return {}
     past = next((environ[name] for name in ("no_proxy", "NO_PROXY") if environ.get(name)), "")
-    if past == "*" or "127.0.0.1" in past.split(","):
+    if past == "*" or "127.0.0.1" in past.replace(" ", "").split(","):
         return {}
     # Both spellings, since who reads one may not read the other.
     return dict.fromkeys(("no_proxy", "NO_PROXY"), f"{past},127.0.0.1".removeprefix(","))

@@ -293,7 +293,11 @@ class Kernel:
 
     def _put_in_force(self, role: AssumedRole) -> None:
         with self._lock:
-            self._show(role)
+            try:
+                self._show(role)
+            except BaseException:
+                self._serve_no_others()
+                raise
             inner, replaced = self._scopes[-1], self.current()
             inner.role, inner.replaced, inner.replaced_at = role, lambda: replaced, time.monotonic()
             if replaced is not None and replaced.live:

@@ -340,7 +340,7 @@ if child == 0:
 print(endpoint.address, flush=True)
 endpoint.stop()
 print("stopped", flush=True)
-os.waitpid(child, 0)
+assert os.waitpid(child, 0)[1] == 0
 """
 
 

@@ -179,6 +179,21 @@ def test_without_a_port_the_role_in_force_stays(sts: ScriptedSTS, monkeypatch: p
     assert os.environ == before
 
 
+def test_an_environment_that_refuses_leaves_nobody_served(
+    sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    with monkeypatch.context() as refused:
+        refused.setattr(kernel._environment, "put", full)
+        with pytest.raises(stsnb.AssumeRoleError, match="Cannot allocate memory"):
+            stsnb.assume_role(ROLE, live=True)
+    assert stsnb.current_role() is None
+    assert kernel._live is not None
+    assert {served.role for served in kernel._live._served.values()} == {None}
+
+
 def test_without_a_folder_the_role_in_force_stays(
     sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
