@@ -21,7 +21,7 @@ from stsnb.role import AssumedRole
 
 #: Who asks the endpoint should get credentials with this much life left, in seconds: botocore asks again at every
 #: signing when there is less (its advisory window); other SDKs do at 5 minutes or later.
-READERS_SECONDS = 900.0
+WINDOW_SECONDS = 900.0
 #: How many roles that are not served any more are remembered, to tell their children what became of them.
 _REMEMBERED = 16
 
@@ -78,8 +78,9 @@ class Live:
             descriptor = os.open(token_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 file.write(token)  # without a line's end: botocore refuses a token that has one
-            config = Path(environ.get("AWS_CONFIG_FILE", "~/.aws/config")).expanduser()
-            overlay = Overlay(folder, config, role.profile_settings or {})
+            config = _expanded(environ.get("AWS_CONFIG_FILE", "~/.aws/config"))
+            credentials = _expanded(environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
+            overlay = Overlay(folder, config, credentials, role.profile_settings or {})
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -155,7 +156,7 @@ class _Served:
             return Answer.refusal(404, "RoleDropped", f"The notebook has dropped the role {self._name}.")
         credentials, response = role.credentials, role.response
         left = (response.expiration - datetime.now(timezone.utc)).total_seconds()
-        if left < READERS_SECONDS and credentials.is_due:
+        if left < WINDOW_SECONDS and credentials.is_due:
             if credentials.nudge is not None:
                 credentials.nudge()
             if patient:
@@ -165,6 +166,11 @@ class _Served:
         if self._last[0] is not response:
             self._last = response, _written(response, role.account_id)
         return Answer(200, self._last[1])
+
+
+def _expanded(path: str) -> Path:
+    # Not Path.expanduser, which fails where there is no home.
+    return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
 _NOBODY = Answer.refusal(

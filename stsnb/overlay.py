@@ -42,29 +42,19 @@ class Overlay:
     ----------
     folder : Path
         Where the file is.
-    config : Path
-        The user's own config, which need not be there.
+    config, credentials : Path
+        The user's own files, which need not be there.
     settings : mapping
         What the profile shall say beside credentials, as botocore reads a profile.
     """
 
-    def __init__(self, folder: Path, config: Path, settings: Mapping[str, object]) -> None:
+    def __init__(self, folder: Path, config: Path, credentials: Path, settings: Mapping[str, object]) -> None:
         self.path = folder / "config"
         self._config = config
         self._settings = settings
         self._read_at: int | None = None
-        self.profile = self._free_name()
+        self.profile = _free_name(config, credentials)
         self.write()
-
-    def _free_name(self) -> str:
-        taken = set()
-        with contextlib.suppress(BotoCoreError):  # no file, or one that nobody can read
-            taken = {name.removeprefix("profile ").strip() for name in raw_config_parse(str(self._config))}
-        name, number = "stsnb-live", 1
-        while name in taken:
-            number += 1
-            name = f"stsnb-live-{number}"
-        return name
 
     def write(self) -> None:
         """Write the file, if the user's has changed since.
@@ -91,11 +81,13 @@ class Overlay:
 
     def _copied(self, text: str) -> list[str]:
         lines: list[str] = []
-        section, keyless = "", True
+        section, keyless, in_key = "", True, False
         for line in text.splitlines():
             if header := _SECTION.match(line):
                 section, keyless = header[1], True
-            if not _KEY.match(line):
+            # A value may go on in lines that are indented.
+            in_key = _KEY.match(line) is not None or (in_key and (not line.strip() or line[0].isspace()))
+            if not in_key:
                 lines.append(line)
             elif keyless:
                 keyless = False
@@ -108,6 +100,18 @@ class Overlay:
         program.write_text(_PRINT_KEYS, encoding="utf-8")
         words = [sys.executable, "-I", str(program), str(self._config), section]
         return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
+
+
+def _free_name(*files: Path) -> str:
+    taken = set()
+    for file in files:
+        with contextlib.suppress(BotoCoreError):  # no file, or one that nobody can read
+            taken |= {name.removeprefix("profile ").strip() for name in raw_config_parse(str(file))}
+    name, number = "stsnb-live", 1
+    while name in taken:
+        number += 1
+        name = f"stsnb-live-{number}"
+    return name
 
 
 def _written(settings: Mapping[str, object]) -> list[str]:

@@ -10,8 +10,9 @@ from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.hooks import BaseEventHooks
 
-# With these a session looks for the setting in its profile alone, and for its files where they usually are; what the
-# user's environment says is added by the session itself (the order of a tuple: botocore.session.Session.SESSION_VARIABLES).
+# With these a session looks for the setting in its profile alone, and for its files where they usually are; what
+# the user's environment says is added by the session itself (the order of a tuple:
+# botocore.session.Session.SESSION_VARIABLES).
 _FROM_THE_PROFILE = {
     "region": ("region", None, None, None),
     "ca_bundle": ("ca_bundle", None, None, None),

@@ -28,6 +28,7 @@ from stsnb.credentials import RoleCredentials
 from stsnb.demo import BUCKET, ROLE_ARN, EmbeddedAWS
 from stsnb.endpoint import Endpoint
 from stsnb.kernel import kernel
+from stsnb.overlay import Overlay
 from tests.sandbox import listens, wait_until
 from tests.sts import ROLE, SECRET_MARK, ScriptedSTS
 
@@ -247,8 +248,48 @@ def test_a_profile_that_is_written_meanwhile_is_there_too(sts: ScriptedSTS, prof
     assert written["profile new"]["region"] == "eu-west-2"
 
 
-def test_a_profile_of_the_same_name_is_left_alone(sts: ScriptedSTS, config: Path) -> None:
-    (config / "config").write_text("[profile stsnb-live]\nregion = eu-west-1\n")
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "aws_access_key_id = AKIAWORK\naws_secret_access_key = TOPSECRET1\n    TOPSECRET2\n\n    TOPSECRET3\n",
+        "AWS_SECRET_ACCESS_KEY: TOPSECRET\naws_access_key_id:AKIAWORK\n",
+        "  aws_secret_access_key=TOPSECRET=\n  aws_session_token = TOPSECRET==\naws_access_key_id = AKIAWORK\n",
+    ],
+)
+def test_no_key_of_the_user_s_config_is_copied_however_it_is_written(
+    sts: ScriptedSTS, config: Path, keys: str
+) -> None:
+    (config / "config").write_text(f"[profile work]\n{keys}region = eu-west-1\n[profile other]\nregion = x\n")
+    stsnb.assume_role(ROLE, live=True)
+    copied = Path(os.environ["AWS_CONFIG_FILE"]).read_text()
+    assert SECRET_MARK not in copied
+    assert copied.count("region = ") == 2
+    assert copied.count("credential_process = ") == 1
+
+
+@pytest.mark.parametrize("broken", [b"[profile", b"\xff\xfe[", b"no section = 1"])
+def test_a_config_that_cannot_be_read_by_anybody_is_no_obstacle(config: Path, broken: bytes) -> None:
+    (config / "config").write_bytes(broken)
+    overlay = Overlay(config, config / "config", config / "credentials", {})
+    assert overlay.profile == "stsnb-live"
+
+
+def test_settings_of_the_source_s_profile_hold_for_children(sts: ScriptedSTS, config: Path) -> None:
+    (config / "config").write_text(
+        "[profile work]\naws_access_key_id = AKIAWORK\naws_secret_access_key = w\nexternal_id = 12\n"
+        "max_attempts = 7\ns3 =\n  addressing_style = path\n  max_queue_size = 9\n"
+    )
+    stsnb.assume_role(ROLE, profile="work", live=True)
+    code = "import boto3; s = boto3.Session()._session.get_scoped_config(); print(s)"
+    assert child(code) == str(
+        {"max_attempts": "7", "s3": {"addressing_style": "path", "max_queue_size": "9"}}
+    )
+
+
+@pytest.mark.parametrize("place", ["config", "credentials"])
+def test_a_profile_of_the_same_name_is_left_alone(sts: ScriptedSTS, config: Path, place: str) -> None:
+    section = "profile stsnb-live" if place == "config" else "stsnb-live"
+    (config / place).write_text(f"[{section}]\naws_access_key_id = AKIAX\naws_secret_access_key = x\n")
     role = stsnb.assume_role(ROLE, live=True)
     assert os.environ["AWS_PROFILE"] == "stsnb-live-2"
     assert child(_WHO) == role.response.access_key_id
