@@ -32,6 +32,7 @@ def assume_role(
     chain: AssumedRole | bool | None = None,
     refresh: bool | None = None,
     inject: bool = True,
+    live: bool | None = None,
 ) -> AssumedRole:
     """Assume a role, and put it in force in this process.
 
@@ -91,6 +92,10 @@ def assume_role(
         False for a session that ends: its credentials are not renewed. True if left out.
     inject : bool, optional
         False leaves the process alone: only the returned role's `session` acts as it.
+    live : bool, optional
+        True for child processes that outlive a session: their SDKs ask this process for credentials, on a port of
+        127.0.0.1 that is open to them alone, instead of getting keys when they start. They keep the role until
+        it is dropped.
 
     Returns
     -------
@@ -118,6 +123,7 @@ def assume_role(
         "region": region,
         "chain": chain,
         "refresh": refresh,
+        "live": live,
     }
     try:
         asked = asked_for(role, given, kernel.environ_of_user())
@@ -125,6 +131,13 @@ def assume_role(
         from stsnb.advice import explain  # a failure alone needs IPython, which it imports
 
         raise explain(error) from None
+    if asked.live and not inject:
+        from stsnb.errors import AssumeRoleError  # IPython is behind it
+
+        raise AssumeRoleError(
+            "A role that is not injected has no child processes that could ask for it.",
+            "Leave live=True away, or inject=False.",
+        )
     return kernel.assume(**asked._asdict(), inject=inject)
 
 

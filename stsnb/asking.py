@@ -24,8 +24,9 @@ class Asked(NamedTuple):
     chain: AssumedRole | bool | None
     #: The region of STS and of the role's clients.
     region: str | None
-    #: Whether to renew it.
+    #: Whether to renew it; whether child processes ask for its credentials while they run.
     refresh: bool
+    live: bool
 
 
 def asked_for(role: str, given: Mapping[str, Any], environ: Mapping[str, str]) -> Asked:
@@ -68,7 +69,7 @@ def asked_for(role: str, given: Mapping[str, Any], environ: Mapping[str, str]) -
     if general.get("chain") and "duration_seconds" not in {**said, **asked} and "duration_seconds" in general:
         general["duration_seconds"] = min(general["duration_seconds"], MAX_CHAINED_DURATION_SECONDS)
     role = general.pop("role_arn", role)
-    how = {name: general.pop(name, None) for name in ("profile", "chain", "region", "refresh")}
+    how = {name: general.pop(name, None) for name in ("profile", "chain", "region", "refresh", "live")}
     try:
         request = AssumeRoleRequest.of(role, **general)
     except InvalidRequestError as error:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 from botocore.credentials import (
     AssumeRoleProvider,
+    AssumeRoleWithWebIdentityProvider,
+    ContainerProvider,
     CredentialProvider,
     CredentialResolver,
     Credentials,
@@ -191,9 +193,19 @@ def _providers(session: botocore.session.Session, environ: Mapping[str, str]) ->
         # A profile's credential_source reads the environment through a provider of its own.
         sourcer = getattr(provider, "_credential_sourcer", None)
         for reader in (provider, *getattr(sourcer, "_providers", ())):
-            if isinstance(reader, EnvProvider):
-                reader.environ = environ
+            _let_read(reader, environ)
     return providers
+
+
+def _let_read(provider: Any, environ: Mapping[str, str]) -> None:
+    """Lead a provider through another environment than os.environ, where a role of stsnb may stand."""
+    if isinstance(provider, EnvProvider):
+        provider.environ = environ
+    elif isinstance(provider, ContainerProvider):  # os.environ may lead it to stsnb's own endpoint
+        vars(provider)["_environ"] = environ
+    elif isinstance(provider, AssumeRoleWithWebIdentityProvider):
+        names: Mapping[str, str] = getattr(provider, "_CONFIG_TO_ENV_VAR", {})
+        vars(provider)["_get_env_config"] = lambda key: environ.get(names.get(key, ""))
 
 
 def _ask_in_front(prompt: str) -> str:

@@ -14,7 +14,7 @@ from stsnb.errors import AssumeRoleError
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-_GENERAL = ("session_name", "duration_seconds", "region", "read_only")
+_GENERAL = ("session_name", "duration_seconds", "region", "read_only", "live")
 
 
 class AssumeRole(Configurable):
@@ -51,6 +51,11 @@ class AssumeRole(Configurable):
     read_only = Bool(
         False,
         help="Whether sessions only read, unless policies of their own narrow them; --no-read-only lifts it.",
+    ).tag(config=True)
+    live = Bool(
+        False,
+        help="Whether child processes ask this kernel for credentials while they run, so that they outlive a session; "
+        "--no-live lifts it.",
     ).tag(config=True)
     dangerous = List(
         trait=Unicode(),

@@ -20,6 +20,9 @@ RENEW_AT_FRACTION, RENEW_AT_MOST_SECONDS = 1 / 3, 1200
 #: Callers wait for it when this part is left. botocore's windows (900 and 600 s) are longer than a short
 #: session: with 900 seconds they ask STS at every signing.
 WAIT_AT_FRACTION, WAIT_AT_MOST_SECONDS = 1 / 6, 600
+#: With readers who ask again when less than a quarter of an hour is left (botocore's window), it begins earlier,
+#: with this many seconds left, if that is no larger part of a session: a short one would be renewed all the time.
+READERS_SECONDS, READERS_AT_MOST_FRACTION = 960, 0.6
 #: The pauses between attempts after a renewal that failed, in seconds: they double up to the longest, and are
 #: shortened by chance by up to half, so that many notebooks do not ask a server that is back all at once.
 RETRY_AFTER_SECONDS, RETRY_AT_MOST_SECONDS = 1.0, 60.0
@@ -72,6 +75,8 @@ class RoleCredentials(RefreshableCredentials):
         self._ended = ended
         self._on_change = on_change
         self.renewable = renewable
+        #: Whether other processes read the keys, each with a window of its own.
+        self.has_readers = False
         #: Wakes who renews beside the callers; None, or its answer False, where nobody does.
         self.nudge: Callable[[], bool] | None = None
         self.error: Exception | None = None
@@ -90,6 +95,11 @@ class RoleCredentials(RefreshableCredentials):
     def due_at(self) -> float:
         """When STS should be asked next, in seconds of the wall clock."""
         return max(self._renew_at, self._retry_at)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether STS should be asked now."""
+        return self._is_due()
 
     def renew(self, ask: Callable[[], AssumeRoleResponse] | None = None) -> None:
         """Ask STS now.
@@ -199,6 +209,8 @@ class RoleCredentials(RefreshableCredentials):
         now, ends_at = time.time(), response.expiration.timestamp()
         length = max(0.0, ends_at - now)
         renew_before = min(length * RENEW_AT_FRACTION, RENEW_AT_MOST_SECONDS) if self.renewable else 0.0
+        if self.has_readers and self.renewable and length * READERS_AT_MOST_FRACTION >= READERS_SECONDS:
+            renew_before = max(renew_before, READERS_SECONDS)
         wait_before = min(length * WAIT_AT_FRACTION, WAIT_AT_MOST_SECONDS) if self.renewable else 0.0
         keys = response.access_key_id, response.secret_access_key, response.session_token
         # The fifth part of an ARN; other servers may give something shorter.

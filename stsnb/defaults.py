@@ -29,6 +29,7 @@ ALIAS_PARAMETERS = (
     "region",
     "chain",
     "refresh",
+    "live",
 )
 # Those that STS does not see, with their kinds.
 _OWN_KINDS = {
@@ -36,6 +37,7 @@ _OWN_KINDS = {
     "region": (str, "text"),
     "chain": (bool, "True or False"),
     "refresh": (bool, "True or False"),
+    "live": (bool, "True or False"),
 }
 # What narrows a session is one choice: a general read_only does not widen an alias' or a line's own policy.
 _NARROWING = frozenset({"read_only", "policy", "policy_arns"})
@@ -51,7 +53,7 @@ class Defaults:
         For each alias its ``role_arn``, and any of `ALIAS_PARAMETERS`.
     general : mapping
         Parameters of `stsnb.assume_role` that hold for all roles: ``session_name``, ``duration_seconds``,
-        ``region``, ``read_only``.
+        ``region``, ``read_only``, ``live``.
     dangerous : tuple of str
         Patterns with ``*``, ``?`` and ``[…]`` of the names and ARNs of roles that need care; case is ignored.
     """

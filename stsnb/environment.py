@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, MutableMapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stsnb.response import AssumeRoleResponse
@@ -39,6 +40,65 @@ def credential_variables(response: AssumeRoleResponse) -> dict[str, str | None]:
         _EXPIRATION: response.expiration.isoformat(),
         **dict.fromkeys(_TAKEN_AWAY),
     }
+
+
+# What SDKs look for before they ask an endpoint. A web identity is that of the notebook's own pod.
+_BEFORE_AN_ENDPOINT = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    _EXPIRATION,
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+)
+
+
+def live_variables(
+    url: str, token: str, token_file: Path, config_file: Path, profile: str, environ: Mapping[str, str]
+) -> dict[str, str | None]:
+    """Return the variables that make a process ask an endpoint for its credentials, again and again.
+
+    Parameters
+    ----------
+    url, token : str
+        The endpoint, and what it is asked with.
+    token_file : Path
+        Where the token stands; object_store reads it there alone.
+    config_file : Path
+        A config with the user's profiles and `profile`.
+    profile : str
+        A profile without credentials, so that the user's default profile is not taken instead of the endpoint.
+    environ : mapping
+        The environment without what stsnb put in.
+
+    Returns
+    -------
+    dict
+        Values to set; None where a variable has to go.
+    """
+    return {
+        **dict.fromkeys(_TAKEN_AWAY),
+        **dict.fromkeys(_BEFORE_AN_ENDPOINT),
+        **_past_the_proxy(environ),
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": url,
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": token,
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token_file),
+        "AWS_CONFIG_FILE": str(config_file),
+        "AWS_PROFILE": profile,
+    }
+
+
+def _past_the_proxy(environ: Mapping[str, str]) -> dict[str, str]:
+    """Keep requests to the endpoint, and the token in them, from a proxy: some SDKs send it all of HTTP's."""
+    if not any(environ.get(name) for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")):
+        return {}
+    past = next((environ[name] for name in ("no_proxy", "NO_PROXY") if environ.get(name)), "")
+    if past == "*" or "127.0.0.1" in past.replace(" ", "").split(","):
+        return {}
+    # Both spellings, since who reads one may not read the other.
+    return dict.fromkeys(("no_proxy", "NO_PROXY"), f"{past},127.0.0.1".removeprefix(","))
 
 
 class Environment:

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from stsnb import known, libraries
 from stsnb.chain import fingerprint
@@ -27,6 +27,9 @@ from stsnb.threads import Beside, uninterrupted
 from stsnb.webidentity import WebIdentitySource
 
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+    from stsnb.live import Live
 
 #: How long a role whose place another took is held for ``with stsnb.assume_role(…)``, which puts it back at its
 #: end. After that it is put back if somebody else holds it; otherwise nobody wants it renewed any more.
@@ -47,6 +50,8 @@ class Scope:
     def __init__(self, role: AssumedRole | None = None, opened_for: AssumedRole | None = None) -> None:
         self.role = role
         self.opened_for = opened_for
+        #: Roles that others took the place of in it, but whose child processes go on.
+        self.lived: list[AssumedRole] = []
         #: Gives the role whose place `role` took, to which the scope returns if `role` gets one of its own.
         self.replaced: Callable[[], AssumedRole | None] = _nobody
         self.replaced_at = 0.0
@@ -103,6 +108,7 @@ class Kernel:
         self._left: weakref.WeakKeyDictionary[AssumedRole, Callable[[], AssumedRole | None] | None] = (
             weakref.WeakKeyDictionary()
         )
+        self._live: Live | None = None
 
     def _unlock(self) -> None:
         # Also in a forked child, where the thread that held the lock may not be.
@@ -167,6 +173,7 @@ class Kernel:
         region: str | None = None,
         refresh: bool = True,
         inject: bool = True,
+        live: bool = False,
     ) -> AssumedRole:
         """Assume a role and put it in force.
 
@@ -186,6 +193,8 @@ class Kernel:
             Whether to renew its credentials until nobody holds it; False for a session that ends.
         inject : bool
             Whether to put it in force.
+        live : bool
+            Whether child processes ask for its credentials while they run.
 
         Returns
         -------
@@ -204,14 +213,17 @@ class Kernel:
                 source, region = RoleSource(link, self._environment.of_user()), region or link.region
             else:
                 source = self._source(*asks)
-            role = self._ask(source, request, region, refresh)
+            role = self._ask(source, request, region, refresh, live)
         except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
             self._sources.pop(asks, None)
             named = profile or role_profile or self._profile_of_user()
             raise explained(error, request, source, region, named) from None
         known.remember(role.role_arn, role.session_name)
         if inject:
-            self._change(lambda: self._put_in_force(role))
+            try:
+                self._change(lambda: self._put_in_force(role))
+            except OSError as error:
+                raise _not_put(error) from None
         else:
             self._keeper.watch(role.credentials)
         return role
@@ -348,7 +360,7 @@ class Kernel:
         return environ.get("AWS_DEFAULT_PROFILE", environ.get("AWS_PROFILE"))
 
     def _ask(
-        self, source: Source, request: AssumeRoleRequest, region: str | None, refresh: bool
+        self, source: Source, request: AssumeRoleRequest, region: str | None, refresh: bool, live: bool
     ) -> AssumedRole:
         question = Question(request, source, region, self._mfa_sessions, refresh=refresh)
 
@@ -364,18 +376,20 @@ class Kernel:
             self._tell,
             renewable=refresh,
         )
+        credentials.has_readers = live
         # The role's session needs boto3, whose import takes as long as STS does to answer: it begins when the
         # question has left, since two threads that both compute would only share one interpreter.
         session = Beside(lambda: source.session_for(credentials, self._environment.of_user, region))
         question.renew(credentials, request.token_code, meanwhile=session.start)
         settings = source.settings(self._environment.of_user(), region)
-        return AssumedRole(question, credentials, session.result(), settings, self)
+        profile = source.profile_settings() if live else None
+        return AssumedRole(question, credentials, session.result(), settings, self, profile)
 
     def _renewed(self, credentials: RoleCredentials, response: AssumeRoleResponse) -> None:
         # Called under the lock of renewals, so nothing that holds this lock may wait for that one.
         with self._lock:
             role = self.current()
-            if role is not None and role.credentials is credentials:
+            if role is not None and role.credentials is credentials and not role.live:
                 self._environment.renew(credential_variables(response))
 
     def _let_go(self) -> None:
@@ -385,12 +399,15 @@ class Kernel:
                 if time.monotonic() - scope.replaced_at >= REPLACED_HELD_SECONDS:
                     role = scope.replaced()
                     scope.replaced = _nobody if role is None else weakref.ref(role)
+            if self._live is not None:
+                self._live.look()
 
     def _show(self, role: AssumedRole | None) -> None:
         if role is None:
             self._environment.put_back()
         else:
-            self._environment.put({**role.settings, **credential_variables(role.response)}, role.session)
+            variables = self._serve(role) if role.live else credential_variables(role.response)
+            self._environment.put({**role.settings, **variables}, role.session)
         libraries.let_go()
         self._note(self.current(), role)
 
@@ -398,15 +415,36 @@ class Kernel:
         if left is not None and left is not taken_by:
             self._left[left] = None if taken_by is None else weakref.ref(taken_by)
 
+    def _serve(self, role: AssumedRole) -> dict[str, str | None]:
+        if self._live is None:
+            from stsnb.live import Live  # few ask for it: not before somebody does
+
+            self._live = Live()
+        return self._live.serve(role, self._environment.of_user())
+
+    def _serve_no_others(self) -> None:
+        """Have the roles that were dropped refused to their child processes."""
+        if self._live is not None:
+            roles = [role for scope in self._scopes for role in (scope.role, *scope.lived)]
+            self._live.keep([role for role in roles if role is not None and role.live])
+
     def _open(self) -> Scope:
         scope = Scope(self.current())
         self._scopes.append(scope)
         return scope
 
     def _put_in_force(self, role: AssumedRole) -> None:
-        self._show(role)
+        try:
+            self._show(role)
+        except BaseException:
+            self._serve_no_others()
+            raise
         inner, replaced = self._scopes[-1], self.current()
         inner.role, inner.replaced, inner.replaced_at = role, lambda: replaced, time.monotonic()
+        if replaced is not None and replaced.live:
+            inner.lived.append(replaced)
+        if role.live:  # run again, it takes the place of the earlier one for the children too
+            inner.lived = [lived for lived in inner.lived if not lived.is_same_as(role)]
         self._keeper.watch(role.credentials)
 
     def _enter(self, role: AssumedRole) -> None:
@@ -431,12 +469,15 @@ class Kernel:
         if left[-1].role is not self.current():
             self._show(left[-1].role)
         self._scopes = left
+        self._serve_no_others()
 
     def _drop(self) -> AssumedRole | None:
         role = self.current()
         if role is not None:
             self._show(None)
             self._scopes[-1].role, self._scopes[-1].replaced = None, _nobody
+            self._scopes[-1].lived = []
+            self._serve_no_others()
             if not any(scope.role is role for scope in self._scopes):
                 self._keeper.unwatch(role.credentials)
         self._sources.clear()
@@ -448,6 +489,8 @@ class Kernel:
         for scope in self._scopes:
             scope.role = None if scope.role is role else scope.role
             scope.replaced = _nobody if scope.replaced() is role else scope.replaced
+            scope.lived = [lived for lived in scope.lived if lived is not role]
+        self._serve_no_others()
         self._left[role] = None
         self._keeper.unwatch(role.credentials)
 
@@ -457,7 +500,18 @@ class Kernel:
         self._sources.clear()
         self._mfa_sessions.clear()
         known.forget()
+        if self._live is not None:
+            self._live.end()
         self._keeper.stop()
+
+
+def _not_put(error: OSError) -> Exception:
+    from stsnb.errors import AssumeRoleError
+
+    return AssumeRoleError(
+        f"The role was assumed, but cannot be put in force: {error.strerror or error}.",
+        "Try again; with --live it needs a port of 127.0.0.1 and room for a file in the temporary folder.",
+    )
 
 
 #: The kernel of this process: the magics, the functions and the widgets are its faces and know nothing themselves.

@@ -129,6 +129,11 @@ class RoleMagics(Magics):
         action=argparse.BooleanOptionalAction,
         help="renew the credentials as long as they are in use, or let the session end (default: renew)",
     )
+    @argument(
+        "--live",
+        action=argparse.BooleanOptionalAction,
+        help="let child processes ask for credentials while they run, and so outlive a session (default: as configured)",
+    )
     @line_cell_magic
     def assume_role(self, line: str, cell: str | None = None) -> AssumedRole | AssumeRoleForm | None:
         """Act as an AWS role: every AWS client made from now on has its rights.

@@ -46,6 +46,7 @@ class AssumedRole:
         session: boto3.Session,
         settings: Mapping[str, str],
         owner: Owner,
+        profile_settings: Mapping[str, object] | None = None,
     ) -> None:
         self._request = question.request
         self._credentials = credentials
@@ -55,6 +56,8 @@ class AssumedRole:
         self.question = question
         #: What its source configures, as the variables that go into the environment with its keys.
         self.settings = settings
+        #: For a live role, what its source's profile says; None for others.
+        self.profile_settings = profile_settings
 
     @property
     def arn(self) -> str:
@@ -162,6 +165,11 @@ class AssumedRole:
         return self.question.link
 
     @property
+    def live(self) -> bool:
+        """Whether child processes ask for its credentials while they run (``live=True``), and so go on with it."""
+        return self.profile_settings is not None
+
+    @property
     def session(self) -> boto3.Session:
         """A boto3 session that acts as the role, with what is configured for the source."""
         return self._session
@@ -216,6 +224,21 @@ class AssumedRole:
     def drop(self) -> None:
         """Take the role out of force: the environment and the default session are as they were."""
         self._owner.release(self)
+
+    def is_same_as(self, other: AssumedRole) -> bool:
+        """Tell whether another is the same role, asked for in the same way, as when a cell is run again.
+
+        Parameters
+        ----------
+        other : AssumedRole
+            Of the same kernel.
+
+        Returns
+        -------
+        bool
+        """
+        asked, asked_too = (dict(role._request.parameters(), TokenCode=None) for role in (self, other))
+        return asked == asked_too and self.settings == other.settings
 
     def __enter__(self) -> AssumedRole:
         self._owner.enter(self)

@@ -10,11 +10,20 @@ from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.hooks import BaseEventHooks
 
-# With these a session looks for the setting in its profile alone; what the user's environment says is added by
-# the session itself (the order of a tuple: botocore.session.Session.SESSION_VARIABLES).
+# With these a session looks for the setting in its profile alone, and for its files where they usually are; what
+# the user's environment says is added by the session itself (the order of a tuple:
+# botocore.session.Session.SESSION_VARIABLES).
 _FROM_THE_PROFILE = {
     "region": ("region", None, None, None),
     "ca_bundle": ("ca_bundle", None, None, None),
+    "config_file": (None, None, "~/.aws/config", None),
+    "credentials_file": (None, None, "~/.aws/credentials", None),
+}
+_OF_THE_USER = {
+    "region": "AWS_DEFAULT_REGION",
+    "ca_bundle": "AWS_CA_BUNDLE",
+    "config_file": "AWS_CONFIG_FILE",
+    "credentials_file": "AWS_SHARED_CREDENTIALS_FILE",
 }
 
 
@@ -60,7 +69,7 @@ class Session(botocore.session.Session):
 
     def get_config_variable(self, logical_name: str, methods: Any = None) -> Any:
         """Return a setting: that of this session, of the user's environment, or of the profile."""
-        variable = {"region": "AWS_DEFAULT_REGION", "ca_bundle": "AWS_CA_BUNDLE"}.get(logical_name)
+        variable = _OF_THE_USER.get(logical_name)
         if variable is not None and logical_name not in self.instance_variables():
             found = self._environ().get(variable)
             if found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
 _CLIENT_CONFIG = Config(connect_timeout=10, read_timeout=30)
 # The names of botocore's providers whose credentials are a role's session, Identity Center's roles among them.
 _METHODS_OF_ROLES = frozenset({"assume-role", "assume-role-with-web-identity", "sso"})
+# What says in a profile who one is; all the rest says how its servers are reached.
+_IDENTITY = re.compile(
+    r"(aws_|sso_|role_|mfa_|web_identity_|login_).*"
+    r"|source_profile|credential_source|credential_process|external_id|duration_seconds",
+    re.IGNORECASE,
+)
 
 
 class AddressError(ValueError):
@@ -406,6 +413,17 @@ class Source:
         return {
             name: value for name, value in found.items() if value and (name in asked or name not in environ)
         }
+
+    def profile_settings(self) -> dict[str, object]:
+        """Return what the profile says about its servers, and nothing about who asks them.
+
+        Returns
+        -------
+        dict
+            As botocore reads a profile: values are text, or a dict for a section of settings.
+        """
+        scoped = self.session.get_scoped_config()
+        return {name: value for name, value in scoped.items() if not _IDENTITY.fullmatch(name)}
 
     def secrets(self) -> list[str]:
         """Return what must not show in a message that quotes a server's answer; asks nobody for it."""

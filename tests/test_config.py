@@ -136,7 +136,7 @@ def test_every_parameter_of_an_alias_reaches_where_it_belongs(
     assert role is not None
     assert role.renewable
     # but for those that ask in another way
-    assert set(held) | {"serial_number", "web_identity_token_file", "chain"} == {
+    assert set(held) | {"serial_number", "web_identity_token_file", "chain", "live"} == {
         "role_arn",
         *defaults.ALIAS_PARAMETERS,
     }

@@ -33,6 +33,7 @@ from stsnb import demo
 from stsnb.demo import EmbeddedAWS, EmbeddedAWSError, as_text, embedded, execute
 from stsnb.demo.__main__ import STOP_TIMEOUT
 from stsnb.demo.deliveries import as_csv, deliveries
+from stsnb.demo.world import TABLE_KEYS
 
 TIMEOUT = 60
 BUCKETS = 4
@@ -150,7 +151,7 @@ class TestTheRoles:
 
         names = {each["Name"] for each in role.client("s3").list_buckets()["Buckets"]}
         assert {demo.BUCKET, demo.ARCHIVE_BUCKET} <= names
-        assert keys(role, demo.BUCKET) == [demo.CSV_KEY, demo.PARQUET_KEY]
+        assert keys(role, demo.BUCKET) == [demo.CSV_KEY, demo.PARQUET_KEY, *TABLE_KEYS]
         file = role.client("s3").get_object(Bucket=demo.BUCKET, Key=demo.CSV_KEY)["Body"].read()
         assert file == as_csv(deliveries(2026, 10))
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime, timezone
+from pathlib import Path
 from types import ModuleType
 
 import boto3
 import pytest
 
-from stsnb.environment import Environment, credential_variables
+from stsnb.environment import Environment, credential_variables, live_variables
 from stsnb.response import AssumeRoleResponse
 
 USER = {
@@ -166,3 +167,47 @@ def test_a_boto3_that_another_thread_is_importing_has_no_default_session_yet(
 ) -> None:
     monkeypatch.setitem(sys.modules, "boto3", ModuleType("boto3"))
     assert Environment().session_of_user() is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "past"),
+    [
+        ({}, None),
+        ({"NO_PROXY": "example.com"}, None),
+        ({"HTTP_PROXY": ""}, None),
+        ({"HTTPS_PROXY": "http://p"}, None),  # the endpoint speaks HTTP
+        ({"HTTP_PROXY": "http://p"}, "127.0.0.1"),
+        ({"all_proxy": "http://p", "NO_PROXY": "example.com"}, "example.com,127.0.0.1"),
+        ({"http_proxy": "http://p", "no_proxy": "a", "NO_PROXY": "b"}, "a,127.0.0.1"),
+        ({"http_proxy": "http://p", "no_proxy": "*"}, None),
+        ({"http_proxy": "http://p", "no_proxy": "localhost, 127.0.0.1"}, None),
+    ],
+)
+def test_no_proxy_is_asked_for_the_endpoint(environ: dict[str, str], past: str | None) -> None:
+    variables = live_variables(
+        "http://127.0.0.1:1/", "t", Path("token"), Path("config"), "stsnb-live", environ
+    )
+    assert (variables.get("no_proxy"), variables.get("NO_PROXY")) == (past, past)
+
+
+def test_a_live_role_takes_the_keys_away_and_puts_them_back(session: boto3.Session) -> None:
+    environ = {**USER, "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials"}
+    before = dict(environ)
+    environment = Environment(environ)
+    variables = live_variables(
+        "http://127.0.0.1:1/", "t", Path("token"), Path("config"), "stsnb-live", environ
+    )
+    environment.put(variables, session)
+    assert environ == {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": "t",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "token",
+        "AWS_CONFIG_FILE": "config",
+        "AWS_PROFILE": "stsnb-live",
+        "X": "1",
+    }
+    assert environment.of_user() == before
+    environment.put(credential_variables(response()), session)
+    environment.put(variables, session)
+    environment.put_back()
+    assert environ == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import json
 import random
 from typing import NamedTuple
 
@@ -93,3 +94,37 @@ def as_parquet(rows: list[Delivery]) -> bytes:
     file = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.csv.read_csv(io.BytesIO(as_csv(rows)), convert_options=types), file)
     return file.getvalue()
+
+
+def as_delta_log(name: str, size: int) -> bytes:
+    """Return the log by which a folder with one Parquet file of deliveries is a table of Delta Lake.
+
+    It is written by hand, since the library that writes it is not needed for anything else here.
+    """
+    types = {"warehouse": "string", "carrier": "string", "weight_kg": "double", "cost_krw": "long"}
+    columns = [
+        {"name": column, "type": kind, "nullable": True, "metadata": {}} for column, kind in types.items()
+    ]
+    actions = (
+        {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}},
+        {
+            "metaData": {
+                "id": "7d3f2a52-0c9b-4f5e-9a7e-2f6c1f0d8b11",
+                "format": {"provider": "parquet", "options": {}},
+                "schemaString": json.dumps({"type": "struct", "fields": columns}),
+                "partitionColumns": [],
+                "configuration": {},
+                "createdTime": 0,
+            }
+        },
+        {
+            "add": {
+                "path": name,
+                "partitionValues": {},
+                "size": size,
+                "modificationTime": 0,
+                "dataChange": True,
+            }
+        },
+    )
+    return "\n".join(json.dumps(action) for action in actions).encode()

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .deliveries import as_csv, as_parquet, as_report, deliveries
+from .deliveries import as_csv, as_delta_log, as_parquet, as_report, deliveries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,8 @@ ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/{ROLE_NAME}"
 BUCKET = "s3-fileserver"
 CSV_KEY = "deliveries/2026-10.csv"
 PARQUET_KEY = "deliveries/2026-10.parquet"
+#: A table of Delta Lake: one file, and the log that names it.
+TABLE_KEYS = ("table/2026-10.parquet", "table/_delta_log/00000000000000000000.json")
 
 ARCHIVE_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/role-for-archive"
 ARCHIVE_BUCKET = "s3-archive"
@@ -156,8 +158,11 @@ def seed(client: Callable[[str], Any]) -> tuple[AccessKey, AccessKey]:
     )
 
     month = deliveries(2026, 10)
-    bucket(BUCKET, {CSV_KEY: as_csv(month), PARQUET_KEY: as_parquet(month)})
+    parquet = as_parquet(month)
+    file, log = TABLE_KEYS
+    table = {file: parquet, log: as_delta_log(file.rpartition("/")[2], len(parquet))}
     bucket(REPORTS_BUCKET, {REPORTS_KEY: as_report(month)})
     bucket(COSTS_BUCKET, {COSTS_KEY: as_csv(month)})
+    bucket(BUCKET, {CSV_KEY: as_csv(month), PARQUET_KEY: parquet, **table})
     bucket(ARCHIVE_BUCKET, {ARCHIVE_KEY: as_parquet(deliveries(2025, 10))})
     return admin, myid

@@ -17,7 +17,7 @@ def main() -> int:
     sys.dont_write_bytecode = False
     wanted = sys.argv[1:]
     failed = 0
-    print(f"{'measure':<46} {'ours':>10} {'reference':>10} {'ratio':>7} {'limit':>7}")
+    print(f"{'measure':<52} {'ours':>10} {'reference':>10} {'ratio':>7} {'limit':>7}")
     with EmbeddedAWS() as aws:
         for name in without_aws(dict(os.environ)).keys() ^ os.environ.keys():
             del os.environ[name]
@@ -31,7 +31,7 @@ def main() -> int:
             failed += over
             limit = f"{measure.limit:7.2f}" if measure.limit is not None else "      -"
             print(
-                f"{measure.name:<46} {ours * 1e3:>7.4g} ms {reference * 1e3:>7.4g} ms {ratio:>7.3f} {limit}"
+                f"{measure.name:<52} {ours * 1e3:>7.4g} ms {reference * 1e3:>7.4g} ms {ratio:>7.3f} {limit}"
                 f"{'  OVER' if over else ''}",
                 flush=True,
             )

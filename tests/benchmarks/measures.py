@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,8 @@ import boto3
 from botocore.credentials import RefreshableCredentials
 
 import stsnb
-from stsnb.demo import ROLE_ARN
+from stsnb.demo import BUCKET, CSV_KEY, ROLE_ARN
+from stsnb.endpoint import Endpoint
 from tests.benchmarks.browser import click_to_badge
 
 #: How long AWS's own STS takes to answer.
@@ -259,6 +261,124 @@ def idle() -> tuple[float, float]:
     return float(python(code)), 0.010
 
 
+# --- a switch of roles -----------------------------------------------------------------------------------------
+
+_SWITCH = f"""
+import statistics, time
+{{libraries}}
+import stsnb
+from stsnb.kernel import kernel
+roles = [stsnb.assume_role({ROLE_ARN!r}, name, inject=False) for name in ("RoleSession1", "RoleSession2")]
+times = []
+for turn in range(21):
+    start = time.perf_counter()
+    kernel._put_in_force(roles[turn % 2])
+    times.append(time.perf_counter() - start)
+    if {{used}}:
+        pl.read_csv("s3://{BUCKET}/{CSV_KEY}"), pd.read_csv("s3://{BUCKET}/{CSV_KEY}")
+print(statistics.median(times))
+"""
+_LIBRARIES = (
+    "import aiobotocore, awswrangler, boto3, dask.dataframe, deltalake, duckdb, pandas as pd, polars as pl,"
+    " pyarrow.fs, s3fs"
+)
+
+
+def switch() -> tuple[float, float]:
+    """What a switch costs more with all the libraries imported and in use, of the 5 ms that it may."""
+    with_them, without = in_turns(
+        lambda: float(python(_SWITCH.format(libraries=_LIBRARIES, used=True))),
+        lambda: float(python(_SWITCH.format(libraries="", used=False))),
+        3,
+    )
+    return max(0.0, with_them - without), 0.005
+
+
+# --- the credential endpoint -----------------------------------------------------------------------------------
+
+#: How often it is asked, by 32 clients together, and for how many times.
+ASKED_A_SECOND, ASKED = 1500, 4500
+# Asks as SDKs do, with a connection for each request, each client at its time. Prints the rate that was reached,
+# and what all but one in a hundred took at most.
+_CLIENTS = r"""
+import os, selectors, socket, sys, time
+from urllib.parse import urlsplit
+clients, rate, number = (int(word) for word in sys.argv[1:])
+url, token = urlsplit(os.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"]), os.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"]
+request = f"GET {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nAuthorization: {token}\r\n\r\n".encode()
+address, selector, times = (url.hostname, url.port), selectors.DefaultSelector(), []
+start = time.perf_counter()
+due, busy = [(start + client / rate) for client in range(clients)], [False] * clients
+while len(times) < number:
+    now = time.perf_counter()
+    for client in range(clients):
+        if due[client] <= now and not busy[client]:
+            busy[client], due[client] = True, due[client] + clients / rate
+            began = time.perf_counter()
+            connection = socket.create_connection(address)
+            connection.sendall(request)
+            selector.register(connection, selectors.EVENT_READ, [client, began, b""])
+    for key, _ in selector.select(max(0, min(due) - time.perf_counter())):
+        more = key.fileobj.recv(65536)
+        key.data[2] += more
+        if not more:
+            times.append(time.perf_counter() - key.data[1])
+            assert key.data[2].startswith(b"HTTP/1.1 200"), key.data[2][:100]
+            selector.unregister(key.fileobj)
+            key.fileobj.close()
+            busy[key.data[0]] = False
+rate = len(times) / (time.perf_counter() - start)
+times.sort()
+print(rate, times[len(times) * 99 // 100])
+"""
+
+
+def endpoint_load() -> tuple[float, float, float]:
+    """Ask the endpoint with 32 clients; return the processor's time for a request, the rate, and the p99.
+
+    The processor's time is that of the whole kernel, in which nothing else happens meanwhile.
+    """
+    role, threads, calls = stsnb.assume_role(ROLE_ARN, live=True), threading.active_count(), []
+    ask = role.credentials._ask
+    role.credentials._ask = lambda: (calls.append(1), ask())[1]
+    command = [sys.executable, "-c", _CLIENTS, "32", str(ASKED_A_SECOND), str(ASKED)]
+    try:
+        before = time.process_time()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as clients:
+            assert clients.stdout is not None
+            rate, p99 = (float(word) for word in clients.stdout.readline().split())
+        took = (time.process_time() - before) / ASKED
+        assert threading.active_count() == threads, "a thread was added"
+        assert not calls, "STS was asked"
+    finally:
+        stsnb.drop_role()
+    return took, rate, p99
+
+
+def endpoint_rate() -> tuple[float, float]:
+    """The processor's time of a request, of the 1 ms that it may for 1,000 a second on one core."""
+    return min(endpoint_load()[0] for _ in range(3)), 1 / 1000
+
+
+def endpoint_p99() -> tuple[float, float]:
+    """What all but one in a hundred wait at most, of the 10 ms that they may, while over 1,000 a second ask."""
+    loads = [endpoint_load() for _ in range(3)]
+    assert max(load[1] for load in loads) > 1000, "the clients did not keep up"
+    return min(load[2] for load in loads), 0.010
+
+
+def endpoint_end() -> tuple[float, float]:
+    """How long the endpoint takes to end with 100 clients connected, of the second that it may."""
+    endpoint = Endpoint(lambda _token, _patient: None)
+    port = int(endpoint.start().split("/")[2].split(":")[1])
+    connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
+    try:
+        return timed(endpoint.stop), 1.0
+    finally:
+        for connection in connections:
+            connection.close()
+
+
 MEASURES = [
     Measure("%load_ext stsnb / import boto3", 0.15, load_ext),
     Measure("completion, 2,000 profiles / 50 ms", 1.0, completion),
@@ -270,5 +390,9 @@ MEASURES = [
     Measure("get_frozen_credentials, 900 s / botocore's", 0.2, lambda: frozen_credentials(900)),
     Measure("first badge / import ipywidgets, anywidget", 1.2, first_badge),
     Measure("click to badge / assume_role and a round trip", 1.3, click_to_badge_slow),
+    Measure("a switch: all libraries imported, less none / 5 ms", 1.0, switch),
+    Measure("endpoint: a request of 32 clients / 1 ms", 1.0, endpoint_rate),
+    Measure("endpoint: p99 with 32 clients / 10 ms", 1.0, endpoint_p99),
+    Measure("endpoint: end with 100 connected / 1 s", 1.0, endpoint_end),
     Measure("idle processor time in 60 s / 10 ms", 1.0, idle),
 ]
