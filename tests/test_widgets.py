@@ -6,6 +6,7 @@ import gc
 import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -15,14 +16,16 @@ from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
 
 import stsnb
+from stsnb import defaults
 from stsnb.kernel import kernel
 from stsnb.widgets.badge import Badge, badge_of
 from stsnb.widgets.form import AssumeRoleForm
 from tests.sandbox import wait_until
-from tests.sts import ROLE, SECRET_MARK, ScriptedSTS
+from tests.sts import ROLE, SECRET_MARK, MFADevice, ScriptedSTS
 
 OTHER = "arn:aws:iam::123456789012:role/other"
 CODE = "871306"
+DEVICE = MFADevice.serial_number
 
 
 @pytest.fixture
@@ -149,6 +152,41 @@ def test_where_there_is_no_kernel_a_role_is_text_and_html(shell: InteractiveShel
     assert set(bundle) == {"text/plain", "text/html"}
 
 
+def test_a_badge_tells_what_narrows_a_role_what_is_dangerous_and_whom_it_came_by(
+    sts: ScriptedSTS,
+) -> None:
+    defaults.put(defaults.Defaults(dangerous=("*fileserver*",)))
+    sts.packed_policy_size = 72
+    first = stsnb.assume_role(ROLE, read_only=True)
+    badge = badge_of(first, kernel)
+    assert (badge.role["scope"], badge.role["danger"]) == ("read-only", True)
+    assert badge.role["remarks"] == [
+        "Take care: it matches *fileserver*.",
+        "Session policies and tags 72 % full.",
+    ]
+    assert badge.role["came"] == "from the environment"
+    second = stsnb.assume_role(OTHER, chain=True)
+    assert badge_of(second, kernel).role["came"] == "via role-for-s3-fileserver"
+
+
+def test_a_badge_renews_with_a_code_and_tells_why_it_could_not(
+    sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch, sent: list[dict[str, Any]]
+) -> None:
+    sts.device = MFADevice()
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "temporary")  # such keys buy no MFA session
+    role = stsnb.assume_role(ROLE, serial_number=DEVICE, token_code=sts.device.code)
+    badge = badge_of(role, kernel)
+    assert badge.role["device"] == DEVICE
+    badge._handle_custom_msg({"do": "renew", "token_code": "12345"}, [])
+    wait_until("it tells why", lambda: badge.role["refused"])
+    assert "exactly 6 digits" in badge.role["refused"]
+    code = sts.device.shows_next()
+    before = role.response
+    badge._handle_custom_msg({"do": "renew", "token_code": code}, [])
+    wait_until("it is renewed", lambda: role.response is not before and badge.role["refused"] is None)
+    assert code not in json.dumps(sent)
+
+
 # --- the form ------------------------------------------------------------------------------------------------------
 
 
@@ -222,6 +260,52 @@ def test_the_code_is_in_no_state_and_no_message(sts: ScriptedSTS, sent: list[dic
     assert form.role is not None
     assert seen
     assert CODE not in "".join(seen) + json.dumps(sent) + str(form._fields.get_state())
+
+
+def test_the_form_takes_a_profile_and_asks_for_its_code_once_a_day(sts: ScriptedSTS, config: Path) -> None:
+    sts.device = MFADevice()
+    (config / "config").write_text(
+        f"[profile costs]\nrole_arn = {ROLE}\nsource_profile = me\nmfa_serial = {DEVICE}\n"
+        "[profile me]\naws_access_key_id = AKIAME\naws_secret_access_key = s\n[profile odd]\nregion = x\n"
+    )
+    form = AssumeRoleForm()
+    inner = form._fields
+    assert inner.choices["roles"] == ["costs", ROLE]
+    assert inner.choices["serial_numbers"] == [DEVICE]
+    inner.fields = {"role": "odd"}
+    assert "has no role_arn" in inner.checked["faults"]["role"]
+    inner.fields = {"role": "costs", "session_name": "RoleSession1"}
+    assert (inner.checked["faults"], inner.checked["device"], inner.checked["needs_code"]) == (
+        {},
+        DEVICE,
+        True,
+    )
+    asks(form, sts.device.code, role="costs", session_name="RoleSession1")
+    assert form.role is not None
+    assert form.role.renewable
+    inner._handle_custom_msg({"do": "again"}, [])
+    assert (inner.checked["device"], inner.checked["needs_code"]) == (DEVICE, False)
+    asks(form, role="costs", session_name="RoleSession2")
+    assert form.role is not None
+    assert form.role.session_name == "RoleSession2"
+
+
+def test_what_is_configured_stands_in_the_form(sts: ScriptedSTS) -> None:
+    general = {"session_name": "Mine", "duration_seconds": 5400, "region": "eu-west-1", "read_only": True}
+    defaults.put(defaults.Defaults(roles={"s3": {"role_arn": ROLE}}, general=general))
+    form = AssumeRoleForm()
+    inner = form._fields
+    assert inner.fields == {
+        "session_name": "Mine",
+        "duration_seconds": "5400",
+        "region": "eu-west-1",
+        "read_only": "yes",
+    }
+    assert ["5400", "1 hour 30 minutes"] in inner.choices["durations"]
+    asks(form, role="s3", session_name="Mine", read_only="")
+    assert form.role is not None
+    assert form.role.scope is None
+    assert "--no-read-only" in inner.checked["line"]
 
 
 def test_two_threads_ask_once(sts: ScriptedSTS) -> None:
