@@ -38,7 +38,10 @@ def _policy_file(text: str) -> Path:
         raise argparse.ArgumentTypeError(
             "JSON does not survive a magic line: put it into a file and name that, or use stsnb.assume_role(policy={…})"
         )
-    return Path(text.removeprefix("file://")).expanduser()
+    try:
+        return Path(text.removeprefix("file://")).expanduser()
+    except RuntimeError:  # ~name, of somebody who is not known here
+        raise argparse.ArgumentTypeError(f"{shorten(text)} names a home folder that is not there") from None
 
 
 def _policy_arn(text: str) -> str:

@@ -158,6 +158,7 @@ def test_help_names_every_option(shell: InteractiveShell, capsys: pytest.Capture
         (f"{ROLE} me --tags team", "'team' is not KEY=VALUE"),
         (f"{ROLE} me --tags team=a team=b", "A tag key was given twice"),
         (f"{ROLE} me --policy '{{\"Version\": 1}}'", "JSON does not survive a magic line"),
+        (f"{ROLE} me --policy ~nobody-of-that-name/x.json", "names a home folder that is not there"),
         (f"{ROLE} me --policy nowhere.json", "nowhere.json cannot be read: No such file"),
         (f"{ROLE} --role-arn {ROLE} me", "Two roles were given"),
         (f"{ROLE} me --role-session-name me", "Two session names were given"),
@@ -201,7 +202,7 @@ _WORDS = st.one_of(
     st.text(max_size=20),
     st.sampled_from(
         [ROLE, "RoleSession1", "--role-arn", "--tags", "--policy", "--policy-arns", "--duration-seconds", "-5", "--",
-         "--token-code", "'", '"', "\\", "$x", "{", "}", "a=b", "=", "\x00", "\u2028", "--output", "aws", "sts", "*", "@f"]
+         "--token-code", "'", '"', "\\", "$x", "{", "}", "a=b", "=", "\x00", "\u2028", "--output", "aws", "sts", "*", "@f", "~0"]
     ),
 )  # fmt: skip
 
