@@ -88,7 +88,7 @@ def test_with_the_keyboard_alone(notebook: Notebook, sts: ScriptedSTS, form: Loc
     keyboard.press("Tab")
     expect(field(form, "Session name")).to_be_focused()
     assert field(form, "Session name").evaluate("field => getComputedStyle(field).outlineStyle") == "solid"
-    for label in ("Duration", "Region"):
+    for label in ("Duration", "Region", "Read-only"):
         keyboard.press("Tab")
         expect(field(form, label)).to_be_focused()
     keyboard.press("Tab")
