@@ -252,12 +252,12 @@ def _read_policy(value: Any) -> str:
     if isinstance(value, os.PathLike):
         where += f" in {os.fspath(value)}"
         try:
-            value = Path(value).read_text(encoding="utf-8")
+            value = Path(value).expanduser().read_text(encoding="utf-8")
         except OSError as error:
             raise ValueError(f"{where} cannot be read: {error.strerror}.") from None
         except UnicodeDecodeError:
             raise ValueError(f"{where} is not text in UTF-8.") from None
-        except ValueError as error:  # a name that no file can have
+        except (ValueError, RuntimeError) as error:  # a name that no file can have, a home that is not there
             raise ValueError(f"{where} cannot be read: {error}.") from None
     if isinstance(value, str):
         try:

@@ -234,6 +234,14 @@ def test_what_is_wrong_is_not_sent(sts: ScriptedSTS) -> None:
     assert (sts.calls, form._fields.attempt, form._fields.phase) == (0, 1, "open")
 
 
+@pytest.mark.parametrize("policy", ["~nobody-here/p.json", "no\x00name", "/", "{}", "~/none.json"])
+def test_a_policy_that_cannot_be_read_is_a_fault_of_its_field(sts: ScriptedSTS, policy: str) -> None:
+    form = AssumeRoleForm()
+    asks(form, role=ROLE, session_name="RoleSession1", policy=policy)
+    assert "cannot be read" in form._fields.checked["faults"]["policy"]
+    assert sts.calls == 0
+
+
 def test_an_interrupt_is_told(sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(**_: object) -> None:
         raise KeyboardInterrupt

@@ -135,7 +135,7 @@ def _read(fields: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     if read_only != bool(defaults.current().general.get("read_only")):
         asked["read_only"] = read_only
     if "policy" in asked:
-        asked["policy"] = Path(asked["policy"].removeprefix("file://")).expanduser()
+        asked["policy"] = Path(asked["policy"].removeprefix("file://"))
     if "policy_arns" in asked:
         asked["policy_arns"] = asked["policy_arns"].replace(",", " ").split()
     if "tags" in asked:
