@@ -131,8 +131,8 @@ def assume_role(
         from stsnb.advice import explain  # a failure alone needs IPython, which it imports
 
         raise explain(error) from None
-    if asked.live and not inject:
-        from stsnb.errors import AssumeRoleError  # IPython is behind it
+    if live and not inject:
+        from stsnb.errors import AssumeRoleError  # as above
 
         raise AssumeRoleError(
             "A role that is not injected has no child processes that could ask for it.",

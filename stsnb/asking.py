@@ -24,7 +24,7 @@ class Asked(NamedTuple):
     chain: AssumedRole | bool | None
     #: The region of STS and of the role's clients.
     region: str | None
-    #: Whether to renew it; whether child processes ask for its credentials while they run.
+    #: Whether to renew it, and whether child processes ask for it while they run.
     refresh: bool
     live: bool
 
@@ -77,11 +77,12 @@ def asked_for(role: str, given: Mapping[str, Any], environ: Mapping[str, str]) -
             [(name, _told(name, sentence, named, said, asked)) for name, sentence in error.faults]
         ) from None
     _check_chain(how["chain"], how["profile"], request)
-    refresh = how.pop("refresh")
+    refresh, live = how.pop("refresh"), bool(how.pop("live"))
     return Asked(
         request,
         role_profile=named.name if named else None,
         refresh=True if refresh is None else refresh,
+        live=live,
         **how,
     )
 

@@ -54,7 +54,7 @@ class AssumeRole(Configurable):
     ).tag(config=True)
     live = Bool(
         False,
-        help="Whether child processes ask this kernel for credentials while they run, so that they outlive a session; "
+        help="Whether child processes ask this kernel for credentials while they run, and so outlive a session; "
         "--no-live lifts it.",
     ).tag(config=True)
     dangerous = List(

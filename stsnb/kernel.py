@@ -213,7 +213,7 @@ class Kernel:
                 source, region = RoleSource(link, self._environment.of_user()), region or link.region
             else:
                 source = self._source(*asks)
-            role = self._ask(source, request, region, refresh, live)
+            role = self._ask(source, request, region, refresh, live and inject)
         except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
             self._sources.pop(asks, None)
             named = profile or role_profile or self._profile_of_user()
@@ -382,7 +382,7 @@ class Kernel:
         session = Beside(lambda: source.session_for(credentials, self._environment.of_user, region))
         question.renew(credentials, request.token_code, meanwhile=session.start)
         settings = source.settings(self._environment.of_user(), region)
-        profile = source.profile_settings() if live else None
+        profile = question.source.profile_settings() if live else None
         return AssumedRole(question, credentials, session.result(), settings, self, profile)
 
     def _renewed(self, credentials: RoleCredentials, response: AssumeRoleResponse) -> None:

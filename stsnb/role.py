@@ -125,6 +125,11 @@ class AssumedRole:
         return self._credentials.renewable
 
     @property
+    def live(self) -> bool:
+        """Whether child processes ask for its credentials while they run (``live=True``), and so go on with it."""
+        return self.profile_settings is not None
+
+    @property
     def scope(self) -> str | None:
         """What narrows the session: ``read-only``, ``scoped`` (by session policies), or None."""
         return self._request.scope
@@ -163,11 +168,6 @@ class AssumedRole:
     def chained_from(self) -> AssumedRole | None:
         """The role that it was assumed with; None if with the user's own credentials."""
         return self.question.link
-
-    @property
-    def live(self) -> bool:
-        """Whether child processes ask for its credentials while they run (``live=True``), and so go on with it."""
-        return self.profile_settings is not None
 
     @property
     def session(self) -> boto3.Session:
@@ -237,8 +237,9 @@ class AssumedRole:
         -------
         bool
         """
-        asked, asked_too = (dict(role._request.parameters(), TokenCode=None) for role in (self, other))
-        return asked == asked_too and self.settings == other.settings
+        if self._request.parameters() != other._request.parameters():
+            return False
+        return (self.origin, self.settings) == (other.origin, other.settings)
 
     def __enter__(self) -> AssumedRole:
         self._owner.enter(self)

@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 # Nobody waits a minute per attempt (botocore's default) in front of a notebook for an STS that is not there.
 _CLIENT_CONFIG = Config(connect_timeout=10, read_timeout=30)
-# The names of botocore's providers whose credentials are a role's session, Identity Center's roles among them.
-_METHODS_OF_ROLES = frozenset({"assume-role", "assume-role-with-web-identity", "sso"})
 # What says in a profile who one is; all the rest says how its servers are reached.
 _IDENTITY = re.compile(
     r"(aws_|sso_|role_|mfa_|web_identity_|login_).*"
     r"|source_profile|credential_source|credential_process|external_id|duration_seconds",
     re.IGNORECASE,
 )
+# The names of botocore's providers whose credentials are a role's session, Identity Center's roles among them.
+_METHODS_OF_ROLES = frozenset({"assume-role", "assume-role-with-web-identity", "sso"})
 
 
 class AddressError(ValueError):

@@ -114,6 +114,7 @@ def test_every_parameter_of_an_alias_reaches_where_it_belongs(
         "profile": "work",
         "region": "eu-west-1",
         "refresh": False,
+        "live": True,
     }
     configure(shell, roles={"all": held})
     role = stsnb.assume_role("all")
@@ -130,13 +131,14 @@ def test_every_parameter_of_an_alias_reaches_where_it_belongs(
         "SourceIdentity": "alice",
     }
     assert "AKIAWORK" in sts.server.log[-1][0].headers["Authorization"]
-    assert (role.region, role.renewable) == ("eu-west-1", False)
-    run(shell, "%assume_role all --refresh")
+    assert (role.region, role.renewable, role.live) == ("eu-west-1", False, True)
+    run(shell, "%assume_role all --refresh --no-live")
     role = stsnb.current_role()
     assert role is not None
     assert role.renewable
+    assert not role.live
     # but for those that ask in another way
-    assert set(held) | {"serial_number", "web_identity_token_file", "chain", "live"} == {
+    assert set(held) | {"serial_number", "web_identity_token_file", "chain"} == {
         "role_arn",
         *defaults.ALIAS_PARAMETERS,
     }

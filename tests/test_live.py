@@ -167,6 +167,34 @@ def test_the_magic_has_the_option(sts: ScriptedSTS, shell: InteractiveShell) -> 
     assert not stsnb.current_role().live  # type: ignore[union-attr]
 
 
+def test_the_configuration_can_make_it_the_default(sts: ScriptedSTS, shell: InteractiveShell) -> None:
+    def live() -> bool:
+        role = stsnb.current_role()
+        assert role is not None
+        return role.live
+
+    shell.run_cell("%config AssumeRole.live = True")
+    shell.run_cell(f"%assume_role {ROLE}")
+    assert live()
+    shell.run_cell(f"%assume_role {ROLE} --no-live")
+    assert not live()
+    assert not stsnb.assume_role(ROLE, inject=False).live
+    shell.run_cell("%config AssumeRole.live = False")
+    shell.run_cell(f"%config AssumeRole.roles = {{'long': {{'role_arn': '{ROLE}', 'live': True}}}}")
+    shell.run_cell("%assume_role long")
+    assert live()
+
+
+def test_a_chain_of_live_roles_asks_with_the_link_and_not_with_the_endpoint(sts: ScriptedSTS) -> None:
+    link = stsnb.assume_role(ROLE, live=True)
+    role = stsnb.assume_role(OTHER_ROLE, chain=True, live=True)
+    assert role.chained_from is link
+    role.refresh()
+    assert serving(role)
+    stsnb.drop_role()
+    role.refresh()
+
+
 def test_without_a_port_the_role_in_force_stays(sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch) -> None:
     role, before = stsnb.assume_role(ROLE), dict(os.environ)
 
