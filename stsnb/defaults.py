@@ -238,7 +238,6 @@ def _request_fault(named: str, held: Mapping[str, Any]) -> str | None:
     try:
         AssumeRoleRequest.of(asked.pop("role_arn"), **asked)
     except InvalidRequestError as error:
-        # The code of a device is given when the role is assumed.
-        told = [f"{name}: {sentence}" for name, sentence in error.faults if name != "token_code"]
-        return f"{named} cannot be used. {' '.join(told)}" if told else None
+        told = " ".join(f"{name}: {sentence}" for name, sentence in error.faults)
+        return f"{named} cannot be used. {told}"
     return None
