@@ -9,9 +9,11 @@ from typing import Any
 
 from stsnb.asking import asked_for
 from stsnb.kernel import kernel
+from stsnb.quiet import bare_interrupt
 from stsnb.role import AssumedRole
 
 
+@bare_interrupt
 def assume_role(
     role: str,
     session_name: str | None = None,

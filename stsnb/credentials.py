@@ -14,6 +14,7 @@ from typing import NoReturn
 from botocore.credentials import ReadOnlyCredentials, RefreshableCredentials
 
 from stsnb.response import AssumeRoleResponse
+from stsnb.threads import uninterrupted
 
 #: Renewal begins when this part of a session is left, and at most this many seconds before its end.
 RENEW_AT_FRACTION, RENEW_AT_MOST_SECONDS = 1 / 3, 1200
@@ -194,8 +195,12 @@ class RoleCredentials(RefreshableCredentials):
         except Exception as error:
             self._failed(error)
             raise
-        self._take(response)
-        self._on_renewed(response)
+
+        def take() -> None:
+            self._take(response)
+            self._on_renewed(response)
+
+        uninterrupted(take)  # or the environment could be left with keys older than the role's
 
     def _failed(self, error: Exception) -> None:
         now = time.time()

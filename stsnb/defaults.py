@@ -39,8 +39,8 @@ _OWN_KINDS = {
     "refresh": (bool, "True or False"),
     "live": (bool, "True or False"),
 }
-# What narrows a session is one choice: a general read_only does not widen an alias' or a line's own policy.
-_NARROWING = frozenset({"read_only", "policy", "policy_arns"})
+# Who asks is one choice too: what was given goes before whatever an alias holds of these.
+_WHO_ASKS = frozenset({"profile", "chain", "web_identity_token_file"})
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,9 @@ class Defaults:
             return role, dict(given)
         held = {name: value for name, value in alias.items() if value is not None}
         if _names_file(held.get("policy")):
-            held["policy"] = Path(held["policy"]).expanduser()
+            held["policy"] = Path(held["policy"])
+        if _WHO_ASKS & set(given):
+            held = {name: value for name, value in held.items() if name not in _WHO_ASKS}
         return held.pop("role_arn"), {**held, **given}
 
     def completed(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,7 +102,7 @@ class Defaults:
             A session that was narrowed in its own way is not made read-only on top: it would be wider.
         """
         general = dict(self.general)
-        if _NARROWING & set(given):
+        if {"read_only", "policy"} & set(given) or given.get("policy_arns"):  # no ARNs narrow nothing
             general.pop("read_only", None)
         return {**general, **given}
 

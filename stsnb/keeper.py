@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -13,6 +14,8 @@ from stsnb.credentials import RoleCredentials
 #: The longest that the thread sleeps, in seconds. Its sleep goes by a clock that stands still while a laptop
 #: does; what it finds when it looks goes by the wall clock, so that after a night the first look renews.
 LOOK_EVERY_SECONDS = 20.0
+#: The shortest, in seconds: what is due may be asked for by another thread already, for as long as STS takes.
+REST_SECONDS = 0.1
 
 
 class Keeper:
@@ -105,8 +108,9 @@ class Keeper:
             credentials.renew_if_due()
         watched.clear()
         with self._lock:
-            due = [credentials.due_at for credentials in self._watched]
-            if not due:
+            if not self._watched:
                 self._thread = None
                 return None
-        return min(LOOK_EVERY_SECONDS, max(0.0, min(due) - time.time()))
+            due = [credentials.due_at for credentials in self._watched if credentials.renewable]
+        until = min(due, default=math.inf) - time.time()
+        return min(LOOK_EVERY_SECONDS, max(REST_SECONDS, until))

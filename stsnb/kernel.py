@@ -103,7 +103,6 @@ class Kernel:
         self._mfa_sessions = MFASessions()
         #: Makes the badge of a role, by MIME type; set by who stands on this file.
         self.face: Callable[[AssumedRole], dict[str, object]] | None = None
-        self._listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
         # The roles that were in force and are not, each with what gives the role that took its place.
         self._left: weakref.WeakKeyDictionary[AssumedRole, Callable[[], AssumedRole | None] | None] = (
             weakref.WeakKeyDictionary()
@@ -113,6 +112,8 @@ class Kernel:
     def _unlock(self) -> None:
         # Also in a forked child, where the thread that held the lock may not be.
         self._lock = threading.RLock()
+        # Nor has a child a browser: its parent's is told by its parent.
+        self._listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
 
     def current(self) -> AssumedRole | None:
         """Return the role in force, or None."""
@@ -210,7 +211,7 @@ class Kernel:
         try:
             if chain:
                 link = self._link(chain, request)
-                source, region = RoleSource(link, self._environment.of_user()), region or link.region
+                source, region = RoleSource(link, self.environ_of_user()), region or link.region
             else:
                 source = self._source(*asks)
             role = self._ask(source, request, region, refresh, live and inject)
@@ -244,8 +245,9 @@ class Kernel:
         return not self._mfa_sessions.holds(serial_number)
 
     def environ_of_user(self) -> dict[str, str]:
-        """Return the environment as it would be without a role."""
-        return self._environment.of_user()
+        """Return the environment as it would be without a role, never in the middle of a renewal."""
+        with self._lock:
+            return self._environment.of_user()
 
     def drop(self) -> AssumedRole | None:
         """Take the role in force out: everything is as it was before the first role.
@@ -331,7 +333,8 @@ class Kernel:
     def _source(
         self, profile: str | None, role_profile: str | None = None, token_file: str | None = None
     ) -> Source:
-        environ, default_session = self._environment.of_user(), self._environment.session_of_user()
+        with self._lock:
+            environ, default_session = self._environment.of_user(), self._environment.session_of_user()
         state, asks = (fingerprint(environ), default_session), (profile, role_profile, token_file)
         found = self._sources.get(asks)
         if found is not None and found[0] == state:
@@ -356,7 +359,7 @@ class Kernel:
         return link
 
     def _profile_of_user(self) -> str | None:
-        environ = self._environment.of_user()
+        environ = self.environ_of_user()
         return environ.get("AWS_DEFAULT_PROFILE", environ.get("AWS_PROFILE"))
 
     def _ask(
@@ -379,9 +382,9 @@ class Kernel:
         credentials.has_readers = live
         # The role's session needs boto3, whose import takes as long as STS does to answer: it begins when the
         # question has left, since two threads that both compute would only share one interpreter.
-        session = Beside(lambda: source.session_for(credentials, self._environment.of_user, region))
+        session = Beside(lambda: source.session_for(credentials, self.environ_of_user, region))
         question.renew(credentials, request.token_code, meanwhile=session.start)
-        settings = source.settings(self._environment.of_user(), region)
+        settings = source.settings(self.environ_of_user(), region)
         profile = question.source.profile_settings() if live else None
         return AssumedRole(question, credentials, session.result(), settings, self, profile)
 
@@ -445,7 +448,17 @@ class Kernel:
             inner.lived.append(replaced)
         if role.live:  # run again, it takes the place of the earlier one for the children too
             inner.lived = [lived for lived in inner.lived if not lived.is_same_as(role)]
-        self._keeper.watch(role.credentials)
+        self._watch(role)
+        if replaced is not None and replaced.is_same_as(role) and not self._stands(replaced):
+            # The cell was run again: its earlier outputs hold the earlier role, which nobody needs any more.
+            self._keeper.unwatch(replaced.credentials)
+
+    def _watch(self, role: AssumedRole | None) -> None:
+        if role is not None:
+            self._keeper.watch(role.credentials)
+
+    def _stands(self, role: AssumedRole) -> bool:
+        return any(scope.role is role for scope in self._scopes)
 
     def _enter(self, role: AssumedRole) -> None:
         inner = self._scopes[-1]
@@ -453,8 +466,9 @@ class Kernel:
             self._show(role)
         elif inner.opened_for is not role:
             inner.role, inner.replaced = inner.replaced(), _nobody
+            self._watch(inner.role)
         self._scopes.append(Scope(role, opened_for=role))
-        self._keeper.watch(role.credentials)
+        self._watch(role)
 
     def _leave(self, role: AssumedRole) -> None:
         for scope in reversed(self._scopes):
@@ -469,6 +483,7 @@ class Kernel:
         if left[-1].role is not self.current():
             self._show(left[-1].role)
         self._scopes = left
+        self._watch(self.current())
         self._serve_no_others()
 
     def _drop(self) -> AssumedRole | None:
@@ -478,7 +493,7 @@ class Kernel:
             self._scopes[-1].role, self._scopes[-1].replaced = None, _nobody
             self._scopes[-1].lived = []
             self._serve_no_others()
-            if not any(scope.role is role for scope in self._scopes):
+            if not self._stands(role):
                 self._keeper.unwatch(role.credentials)
         self._sources.clear()
         return role

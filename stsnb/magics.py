@@ -156,11 +156,9 @@ class RoleMagics(Magics):
                     "Name one: %%assume_role arn:aws:iam::123456789012:role/NAME",
                 )
             return self._form()
-        from stsnb.api import assume_role  # boto3 is behind it: not before it is needed
-
         if cell is None:
-            return assume_role(**asked)
-        self._run(cell, lambda: assume_role(**asked))
+            return _assume(asked)
+        self._run(cell, lambda: _assume(asked))
         return None
 
     def _form(self) -> AssumeRoleForm | None:
@@ -229,6 +227,16 @@ class RoleMagics(Magics):
             print("No role is in force; there is nothing to drop.")  # noqa: T201
         else:
             print(f"Dropped {role.role_name}: AWS clients act with your own credentials again.")  # noqa: T201
+
+
+def _assume(asked: dict[str, Any]) -> AssumedRole:
+    """Assume what was asked for, of which nothing is kept: a traceback may show the caller's variables."""
+    from stsnb.api import assume_role  # boto3 is behind it: not before it is needed
+
+    try:
+        return assume_role(**asked)
+    finally:
+        asked.clear()
 
 
 def _parse(parser: argparse.ArgumentParser, line: str) -> dict[str, Any] | None:

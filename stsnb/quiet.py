@@ -1,11 +1,15 @@
-"""What botocore logs of a call to STS at DEBUG holds secrets: kept out while it is ours."""
+"""What shows more than a person should see: botocore's records of a call to STS, and where an interrupt hit it."""
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar, cast
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _asking = threading.local()
 
@@ -31,3 +35,29 @@ def no_secrets_logged() -> Iterator[None]:
         yield
     finally:
         _asking.now = before
+
+
+def bare_interrupt(function: F) -> F:
+    """Let an interrupt of a function show none of the frames below it.
+
+    IPython's verbose tracebacks show the values of variables, and in botocore's frames these are keys and codes.
+
+    Parameters
+    ----------
+    function : callable
+        What asks STS in the foreground.
+
+    Returns
+    -------
+    callable
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except KeyboardInterrupt:
+            del args, kwargs
+        raise KeyboardInterrupt
+
+    return cast(F, call)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from stsnb import defaults
 from stsnb.credentials import RoleCredentials
 from stsnb.question import Question
+from stsnb.quiet import bare_interrupt
 from stsnb.response import AssumeRoleResponse
 
 if TYPE_CHECKING:
@@ -206,6 +207,7 @@ class AssumedRole:
         """
         return self._session.resource(service_name, **kwargs)  # type: ignore[call-overload]
 
+    @bare_interrupt
     def refresh(self, token_code: str | None = None) -> None:
         """Renew the credentials now, for all who hold them.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import logging
 import os
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
@@ -15,13 +17,16 @@ from pathlib import Path
 
 import boto3
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from werkzeug import Response
 
 import stsnb
 from stsnb import credentials as rules
 from stsnb.credentials import RoleCredentials
+from stsnb.keeper import Keeper
 from stsnb.kernel import kernel
 from stsnb.response import AssumeRoleResponse
+from stsnb.role import AssumedRole
 from tests.sandbox import wait_until
 from tests.sts import ROLE, SECRET_MARK, ScriptedSTS
 
@@ -472,3 +477,42 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
         timeout=60,
     )
     assert run.returncode == 0, run.stderr
+
+
+# --- the keeper rests ------------------------------------------------------------------------------------------
+
+
+def test_the_keeper_rests_while_another_thread_asks_and_where_nothing_can_be_renewed(
+    sts: ScriptedSTS,
+) -> None:
+    looks = 0
+
+    def look() -> None:
+        nonlocal looks
+        looks += 1
+
+    keeper = Keeper(look)
+    held, stuck = stsnb.assume_role(ROLE, inject=False), stsnb.assume_role(ROLE, inject=False)
+    for role in (held, stuck):
+        role.credentials._take(dataclasses.replace(role.response, expiration=datetime.now(timezone.utc)))
+        keeper.watch(role.credentials)
+    stuck.credentials.renewable = False
+    with held.credentials._renewal:  # as while STS is slow
+        looks, began = 0, time.process_time()
+        wait_until("the keeper has looked again and again", lambda: looks >= 5)
+        assert time.process_time() - began < 1.0
+    assert looks < 50
+    keeper.stop()
+
+
+def test_a_cell_that_is_run_again_leaves_one_role_to_renew(shell: InteractiveShell, sts: ScriptedSTS) -> None:
+    for _ in range(5):
+        shell.run_cell(f"%assume_role {ROLE} RoleSession1", store_history=True)
+    assert len([value for value in shell.user_ns["Out"].values() if isinstance(value, AssumedRole)]) == 5
+    assert len(kernel._keeper._watched) == 1
+    role = stsnb.current_role()
+    assert role is not None
+    with stsnb.assume_role(ROLE, "RoleSession1") as again:
+        assert {role.credentials, again.credentials} <= set(kernel._keeper._watched)
+    assert stsnb.current_role() is role
+    assert role.credentials in kernel._keeper._watched

@@ -342,6 +342,17 @@ def test_an_interrupt_at_any_line_leaves_the_old_role_or_the_new_one(sts: Script
     assert os.environ == own
 
 
+def test_an_interrupt_at_any_line_of_a_renewal_leaves_role_and_environment_together(sts: ScriptedSTS) -> None:
+    own, outcomes = dict(os.environ), set()
+    role = stsnb.assume_role(ROLE)
+    before = role.response
+    for _ in interrupt_at_each_line(role.refresh):
+        consistent(own)
+        outcomes.add(role.response is before)
+        before = role.response
+    assert outcomes == {True, False}
+
+
 def test_an_interrupt_at_any_line_of_a_drop_leaves_the_old_state_or_the_new_one(sts: ScriptedSTS) -> None:
     own = dict(os.environ)
     stsnb.assume_role(ROLE)

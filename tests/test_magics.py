@@ -17,7 +17,9 @@ from IPython.utils.capture import CapturedIO, capture_output
 
 import stsnb
 from stsnb.demo import ARCHIVE_BUCKET, ARCHIVE_ROLE_ARN, BUCKET, PAYROLL_ROLE_ARN, ROLE_ARN, EmbeddedAWS
-from tests.sts import ROLE, ScriptedSTS
+from tests.sts import ROLE, SECRET_MARK, MFADevice, ScriptedSTS
+
+DEVICE = MFADevice.serial_number
 
 
 def run(shell: InteractiveShell, cell: str, *, fails: bool = False) -> str:
@@ -299,3 +301,31 @@ def test_unloading_puts_everything_back_and_takes_the_magics_away(
     assert "not found" in run(shell, "%current_role", fails=True)
     run(shell, "%load_ext stsnb")
     assert "No role is in force" in run(shell, "%current_role")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        f"%assume_role {ROLE} --serial-number {DEVICE} --token-code 493817",
+        f"%%assume_role {ROLE} --serial-number {DEVICE} --token-code 493817\npass",
+        f"import stsnb; stsnb.assume_role({ROLE!r}, serial_number={DEVICE!r}, token_code='493817')",
+        "role.refresh()",
+    ],
+)
+def test_an_interrupt_shows_no_frame_that_holds_keys(
+    shell: InteractiveShell, sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch, cell: str
+) -> None:
+    """IPython's verbose tracebacks show the variables of each frame, and botocore's hold what it sends."""
+    monkeypatch.setenv("AWS_SESSION_TOKEN", f"session{SECRET_MARK}token")
+    shell.user_ns["role"] = stsnb.assume_role(ROLE)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", interrupted)
+    run(shell, "%xmode Verbose")
+    shown = run(shell, cell, fails=True)
+    assert "KeyboardInterrupt" in shown
+    assert "botocore" not in shown
+    assert "'token_code'" not in shown
+    assert SECRET_MARK not in shown

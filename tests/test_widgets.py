@@ -316,6 +316,55 @@ def test_what_is_configured_stands_in_the_form(sts: ScriptedSTS) -> None:
     assert "--no-read-only" in inner.checked["line"]
 
 
+def test_a_read_only_box_that_is_ticked_is_never_passed_over(sts: ScriptedSTS) -> None:
+    writer = {"role_arn": ROLE, "read_only": False}
+    defaults.put(defaults.Defaults(roles={"writer": writer}, general={"read_only": True}))
+    form = AssumeRoleForm()
+    ticked = {"session_name": "RoleSession1", "read_only": "yes"}
+    asks(form, role=ROLE, policy_arns="arn:aws:iam::aws:policy/AmazonS3FullAccess", **ticked)
+    assert "wider than each" in form._fields.checked["faults"]["read_only"]
+    for role, policy_arns in ((ROLE, ","), ("writer", "")):
+        asks(form, role=role, policy_arns=policy_arns, **ticked)
+        assert form.role is not None
+        assert form.role.scope == "read-only"
+        form._fields._handle_custom_msg({"do": "again"}, [])
+    assert stsnb.assume_role(ROLE, policy_arns=[]).scope == "read-only"
+
+
+def test_the_form_does_what_its_line_does_also_with_an_alias(sts: ScriptedSTS) -> None:
+    alias = {"role_arn": ROLE, "session_name": "of-alias", "region": "eu-west-1", "duration_seconds": 900}
+    general = {"region": "us-west-2", "duration_seconds": 7200}
+    defaults.put(defaults.Defaults(roles={"s3": alias}, general=general))
+    form = AssumeRoleForm()
+    asks(form, **{**form._fields.fields, "role": "s3"})
+    assert form._fields.checked["line"] == "%assume_role s3"
+    assert form.role is not None
+    assert (form.role.session_name, form.role.region) == ("of-alias", "eu-west-1")
+    assert sts.requests[-1]["DurationSeconds"] == "900"
+
+
+def test_what_is_wrong_with_an_alias_is_told_at_the_role(sts: ScriptedSTS, config: Path) -> None:
+    (config / "config").write_text("[profile me]\naws_access_key_id = AKIAME\naws_secret_access_key = s\n")
+    defaults.put(defaults.Defaults(roles={"up": {"role_arn": ROLE, "chain": True, "duration_seconds": 60}}))
+    form = AssumeRoleForm()
+    inner = form._fields
+    inner.fields = {"role": "up", "session_name": "RoleSession1"}
+    assert set(inner.checked["faults"]) == {"duration_seconds"}
+    # Who asks is one choice: the line's goes before the alias'.
+    asks(form, role="up", session_name="RoleSession1", profile="me", duration_seconds="900")
+    assert form.role is not None
+    assert form.role.origin == "profile me"
+
+
+def test_a_form_keeps_no_role_alive(sts: ScriptedSTS) -> None:
+    form = AssumeRoleForm()
+    asks(form, role=ROLE, session_name="RoleSession1")
+    stsnb.drop_role()
+    gc.collect()
+    assert form.role is None
+    assert form._repr_mimebundle_()["text/plain"].startswith("%assume_role needs a role")
+
+
 def test_two_threads_ask_once(sts: ScriptedSTS) -> None:
     form, answer = AssumeRoleForm(), threading.Event()
     sts.respond = lambda asked: answer.wait(30) and sts.credentials(asked)

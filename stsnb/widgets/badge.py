@@ -42,6 +42,8 @@ class Badge(Beside):
         self._role = weakref.ref(role)
         self._kernel = kernel
         self._refused: str | None = None
+        # What is sent last has to be what was seen last, whichever threads look.
+        self._looking = threading.RLock()
         super().__init__(role=self._state(role))
         self.on_msg(self._asked)
         kernel.listen(self)
@@ -50,7 +52,8 @@ class Badge(Beside):
         """Look at the role again, and send what is different."""
         role = self._role()
         if role is not None:
-            self.role = self._state(role)
+            with self._looking:
+                self.role = self._state(role)
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """Return the state to send, with the time at which it is sent."""

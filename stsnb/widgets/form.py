@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,20 @@ _DURATIONS = (15 * _MINUTE, 30 * _MINUTE, *(hours * _HOUR for hours in (1, 2, 3,
 _YES = "yes"
 # Stands in for the role while none is typed, so that the other fields can be checked.
 _ANY_ROLE = "arn:aws:iam::123456789012:role/NAME"
-_FIELDS = {"role_arn": "role"}
+_FIELDS = frozenset(
+    {
+        "session_name",
+        "duration_seconds",
+        "region",
+        "read_only",
+        "serial_number",
+        "external_id",
+        "profile",
+        "policy",
+        "policy_arns",
+        "tags",
+    }
+)
 
 
 class Fields(Beside):
@@ -57,15 +72,19 @@ class Fields(Beside):
     #: How often it was asked: a second click of the same sight of the form asks for nothing more.
     attempt = traitlets.Int().tag(sync=True)
 
-    #: The role that the form has got; not sent anywhere.
-    role = traitlets.Instance(AssumedRole, allow_none=True)
-
     def __init__(self) -> None:
         self._asking = threading.Lock()
+        # Weakly: ipywidgets keeps each widget for ever.
+        self._got: Callable[[], AssumedRole | None] = _nobody
         super().__init__(fields=_filled_in(), choices=_choices())
         self._check()
         self.observe(self._check, ["fields", "version"])
         self.on_msg(self._received)
+
+    @property
+    def got(self) -> AssumedRole | None:
+        """The role that the form has assumed, for as long as somebody else holds it."""
+        return self._got()
 
     def _check(self, _change: object = None) -> None:
         self.checked = {"version": self.version, **_checked(self.fields)}
@@ -73,7 +92,8 @@ class Fields(Beside):
     def _received(self, _widget: object, content: Any, _buffers: object) -> None:
         code = content.pop("token_code", None)
         if content.get("do") == "again" and self.phase == "done":
-            self.role, self.phase, self.choices = None, "open", _choices()
+            self._got = _nobody
+            self.phase, self.choices = "open", _choices()
             self._check()
         elif content.get("do") == "assume" and self._asking.acquire(blocking=False):
             try:
@@ -90,11 +110,13 @@ class Fields(Beside):
         self.failure, self.phase = None, "asking"
         try:
             asked, _ = _read(self.fields)
-            self.role = assume_role(**asked, token_code=code or None)
+            role = assume_role(**asked, token_code=code or None)
         except BaseException as error:  # noqa: BLE001 # an interrupt too: in a callback it would be lost
             self.failure = _told(error)
+        else:
+            self._got = weakref.ref(role)
         with self.hold_sync():
-            self.phase = "open" if self.role is None else "done"
+            self.phase = "done" if self.failure is None else "open"
             self.attempt += 1
 
 
@@ -109,35 +131,40 @@ class AssumeRoleForm(ipywidgets.VBox):
         self._fields = Fields()
         self._badge = ipywidgets.Box()
         super().__init__([self._badge, self._fields])
-        self._fields.observe(self._turn, "role")
+        self._fields.observe(self._turn, "phase")
 
     @property
     def role(self) -> AssumedRole | None:
-        """The role that it has assumed; None before."""
-        role: AssumedRole | None = self._fields.role
-        return role
+        """The role that it has assumed; None before, and once nobody else holds that."""
+        return self._fields.got
 
     def _turn(self, _change: object) -> None:
-        self._badge.children = [] if self.role is None else [badge_of(self.role, kernel)]
+        role = self.role
+        self._badge.children = [] if role is None else [badge_of(role, kernel)]
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
-        return {**bundle, "text/plain": HOW if self.role is None else str(self.role)}
+        role = self.role
+        return {**bundle, "text/plain": HOW if role is None else str(role)}
 
 
 def _read(fields: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     """Read what was typed into the arguments of `stsnb.assume_role`, and say what cannot be read."""
+    filled_in, faults = _filled_in(), {}
     asked: dict[str, Any] = {name: text.strip() for name, text in fields.items() if text.strip()}
-    faults = {}
+    # What stood there from the beginning was not given: an alias or a profile goes before the configuration.
+    asked = {name: text for name, text in asked.items() if text != filled_in.get(name) or name == "read_only"}
     if "duration_seconds" in asked:
         asked["duration_seconds"] = int(asked["duration_seconds"])
     read_only = asked.pop("read_only", "") == _YES
-    if read_only != bool(defaults.current().general.get("read_only")):
+    if read_only or filled_in["read_only"]:
         asked["read_only"] = read_only
     if "policy" in asked:
         asked["policy"] = Path(asked["policy"].removeprefix("file://"))
     if "policy_arns" in asked:
         asked["policy_arns"] = asked["policy_arns"].replace(",", " ").split()
+        if not asked["policy_arns"]:
+            del asked["policy_arns"]
     if "tags" in asked:
         pairs = [pair.partition("=") for pair in asked["tags"].split()]
         wrong = [key for key, equals, _ in pairs if not equals]
@@ -152,7 +179,7 @@ def _read(fields: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
 def _checked(fields: dict[str, str]) -> dict[str, Any]:
     """Check what was typed, as it will be when it is asked for; the code is not among it."""
     asked, faults = _read(fields)
-    line = line_of({**asked, "session_name": _unless_default(asked.get("session_name"))})
+    line = line_of(asked)
     device = asked.get("serial_number")
     role = asked.pop("role", "")
     if not role:
@@ -161,7 +188,8 @@ def _checked(fields: dict[str, str]) -> dict[str, Any]:
         request = asked_for(role or _ANY_ROLE, asked, kernel.environ_of_user()).request
         device = request.serial_number
     except InvalidRequestError as error:
-        found = {_FIELDS.get(name, name): sentence for name, sentence in error.faults}
+        # What is wrong with something that is no field came with the role: with its alias, or its profile.
+        found = {name if name in _FIELDS else "role": sentence for name, sentence in error.faults}
         faults = {**found, **faults}
     except Exception as error:  # noqa: BLE001 # a profile that cannot be used, or a file
         told = explain(error)
@@ -170,8 +198,8 @@ def _checked(fields: dict[str, str]) -> dict[str, Any]:
     return {"faults": faults, "line": line, "device": device, "needs_code": needs_code}
 
 
-def _unless_default(session_name: str | None) -> str | None:
-    return None if session_name == default_session_name() else session_name
+def _nobody() -> None:
+    return None
 
 
 def _told(error: BaseException) -> dict[str, Any]:
