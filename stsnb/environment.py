@@ -163,9 +163,10 @@ class Environment:
         Parameters
         ----------
         variables : mapping
-            As for `put`; those that are not the role's any more are left alone.
+            As for `put`; those that the role has not set are left alone.
         """
-        ours = {name: self._put[name] for name in variables if name in self._put}
+        # Not what was taken away: a profile that the user has set since is no reason to let the keys end.
+        ours = {name: self._put[name] for name in variables if self._put.get(name) is not None}
         if all(self._environ.get(name) == value for name, value in ours.items()):
             renewed = {name: variables[name] for name in ours}
             self._write(renewed)
