@@ -113,10 +113,12 @@ class Live:
 
     def end(self) -> None:
         """Serve nothing, and leave nothing: neither the thread nor a file."""
-        self._endpoint.stop()
-        for served in self._served.values():
-            served.remove()
-        self._served = {}
+        try:
+            self._endpoint.stop()
+        finally:
+            for served in self._served.values():
+                served.remove()
+            self._served = {}
 
     def _answer(self, token: str, patient: bool) -> Answer | None:
         """Answer who asks, on the endpoint's thread."""

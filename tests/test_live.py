@@ -137,6 +137,23 @@ def test_a_kernel_that_ends_leaves_nothing(sts: ScriptedSTS) -> None:
     assert not config.parent.exists()
 
 
+def test_nothing_is_left_even_if_the_endpoint_cannot_be_ended(
+    sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stsnb.assume_role(ROLE, live=True)
+    folder = Path(os.environ["AWS_CONFIG_FILE"]).parent
+
+    def refused(_: Endpoint) -> None:
+        raise RuntimeError("cannot join thread")
+
+    assert kernel._live is not None
+    with monkeypatch.context() as broken:
+        broken.setattr(Endpoint, "stop", refused)
+        with pytest.raises(RuntimeError, match="cannot join"):
+            kernel._live.end()
+    assert not folder.exists()
+
+
 def test_a_proxy_does_not_see_the_token(sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", sts.endpoint_url.split("//")[1] + ",localhost")
