@@ -81,7 +81,7 @@ def live_variables(
     return {
         **dict.fromkeys(_TAKEN_AWAY),
         **dict.fromkeys(_BEFORE_AN_ENDPOINT),
-        **_past_the_proxy(environ),
+        **past_the_proxy(environ),
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": url,
         "AWS_CONTAINER_AUTHORIZATION_TOKEN": token,
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token_file),
@@ -90,8 +90,19 @@ def live_variables(
     }
 
 
-def _past_the_proxy(environ: Mapping[str, str]) -> dict[str, str]:
-    """Keep requests to the endpoint, and the token in them, from a proxy: some SDKs send it all of HTTP's."""
+def past_the_proxy(environ: Mapping[str, str]) -> dict[str, str]:
+    """Keep requests to the endpoint, and the token in them, from a proxy: some SDKs send it all of HTTP's.
+
+    Parameters
+    ----------
+    environ : mapping
+        The environment without what stsnb put in.
+
+    Returns
+    -------
+    dict
+        Values to set; none if no proxy stands between.
+    """
     if not any(environ.get(name) for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")):
         return {}
     past = next((environ[name] for name in ("no_proxy", "NO_PROXY") if environ.get(name)), "")
