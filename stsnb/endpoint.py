@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -128,7 +129,9 @@ class Endpoint:
         OSError
             If the system gives no port.
         """
-        if self._thread is None or not self._thread.is_alive():
+        if self._thread is not None and not self._thread.is_alive():
+            self.stop()  # a new thread must not find the connections of one that has died
+        if self._thread is None:
             listener = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
             listener.setblocking(False)
             self._selector = selectors.DefaultSelector()
@@ -147,7 +150,8 @@ class Endpoint:
     def stop(self) -> None:
         """End: no connection is left, and none is accepted any more."""
         if self._thread is not None:
-            self._waker.send(b"x")
+            with contextlib.suppress(OSError):  # the thread has died, and closed the other end
+                self._waker.send(b"x")
             self._thread.join(1)
             self._waker.close()
             self._begin()

@@ -81,7 +81,7 @@ def live_variables(
     return {
         **dict.fromkeys(_TAKEN_AWAY),
         **dict.fromkeys(_BEFORE_AN_ENDPOINT),
-        **_past_the_proxy(environ),
+        **past_the_proxy(environ),
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": url,
         "AWS_CONTAINER_AUTHORIZATION_TOKEN": token,
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token_file),
@@ -90,8 +90,19 @@ def live_variables(
     }
 
 
-def _past_the_proxy(environ: Mapping[str, str]) -> dict[str, str]:
-    """Keep requests to the endpoint, and the token in them, from a proxy: some SDKs send it all of HTTP's."""
+def past_the_proxy(environ: Mapping[str, str]) -> dict[str, str]:
+    """Keep requests to the endpoint, and the token in them, from a proxy: some SDKs send it all of HTTP's.
+
+    Parameters
+    ----------
+    environ : mapping
+        The environment without what stsnb put in.
+
+    Returns
+    -------
+    dict
+        Values to set; none if no proxy stands between.
+    """
     if not any(environ.get(name) for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")):
         return {}
     past = next((environ[name] for name in ("no_proxy", "NO_PROXY") if environ.get(name)), "")
@@ -163,9 +174,10 @@ class Environment:
         Parameters
         ----------
         variables : mapping
-            As for `put`; those that are not the role's any more are left alone.
+            As for `put`; those that the role has not set are left alone.
         """
-        ours = {name: self._put[name] for name in variables if name in self._put}
+        # Not what was taken away: a profile that the user has set since is no reason to let the keys end.
+        ours = {name: self._put[name] for name in variables if self._put.get(name) is not None}
         if all(self._environ.get(name) == value for name, value in ours.items()):
             renewed = {name: variables[name] for name in ours}
             self._write(renewed)

@@ -12,9 +12,10 @@ import tempfile
 from collections.abc import Collection, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import NamedTuple
 
 from stsnb.endpoint import Answer, Endpoint
-from stsnb.environment import live_variables
+from stsnb.environment import live_variables, past_the_proxy
 from stsnb.overlay import Overlay
 from stsnb.response import AssumeRoleResponse
 from stsnb.role import AssumedRole
@@ -49,6 +50,9 @@ class Live:
     def serve(self, role: AssumedRole, environ: Mapping[str, str]) -> dict[str, str | None]:
         """Serve a role from now on; if the same role was assumed before, in its place.
 
+        Its earlier children go on with the token that they have. Later ones have that token too, unless the user
+        has pointed to other files or proxies meanwhile.
+
         Parameters
         ----------
         role : AssumedRole
@@ -66,11 +70,21 @@ class Live:
         OSError
             If there is no port or no room for a file; nothing is served then.
         """
-        for served in self._served.values():
-            if served.role is not None and served.role.is_same_as(role):
-                served.role = role
-                return served.variables
-        url, token = self._endpoint.start(), secrets.token_urlsafe(32)
+        surroundings = _Surroundings.of(self._endpoint.start(), environ)
+        same = [
+            served
+            for served in self._served.values()
+            if served.role is not None and served.role.is_same_as(role)
+        ]
+        fitting = next((served for served in same if served.surroundings == surroundings), None)
+        if fitting is None:
+            fitting = self._begin(role, surroundings, environ)
+        for served in same:
+            served.role = role
+        return fitting.variables
+
+    def _begin(self, role: AssumedRole, surroundings: _Surroundings, environ: Mapping[str, str]) -> _Served:
+        token = secrets.token_urlsafe(32)
         # mkdtemp makes a folder that is its user's only.
         folder = Path(tempfile.mkdtemp(prefix="stsnb-")).resolve()
         try:
@@ -78,15 +92,18 @@ class Live:
             descriptor = os.open(token_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 file.write(token)  # without a line's end: botocore refuses a token that has one
-            config = _expanded(environ.get("AWS_CONFIG_FILE", "~/.aws/config"))
-            credentials = _expanded(environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
-            overlay = Overlay(folder, config, credentials, role.profile_settings or {})
+            overlay = Overlay(
+                folder, surroundings.config, surroundings.credentials, role.profile_settings or {}
+            )
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        variables = live_variables(url, token, token_file, overlay.path, overlay.profile, environ)
-        self._served = {**self._served, token: _Served(role, folder, overlay, variables)}
-        return variables
+        variables = live_variables(
+            surroundings.url, token, token_file, overlay.path, overlay.profile, environ
+        )
+        served = _Served(role, folder, overlay, surroundings, variables)
+        self._served = {**self._served, token: served}
+        return served
 
     def keep(self, roles: Collection[AssumedRole]) -> None:
         """Serve no other roles than these any more.
@@ -113,10 +130,12 @@ class Live:
 
     def end(self) -> None:
         """Serve nothing, and leave nothing: neither the thread nor a file."""
-        self._endpoint.stop()
-        for served in self._served.values():
-            served.remove()
-        self._served = {}
+        try:
+            self._endpoint.stop()
+        finally:
+            for served in self._served.values():
+                served.remove()
+            self._served = {}
 
     def _answer(self, token: str, patient: bool) -> Answer | None:
         """Answer who asks, on the endpoint's thread."""
@@ -129,14 +148,35 @@ class Live:
         return found.answer(patient)
 
 
+class _Surroundings(NamedTuple):
+    """What children are told beside the role: the same role needs other variables where this is another."""
+
+    url: str
+    config: Path
+    credentials: Path
+    past_the_proxy: dict[str, str]
+
+    @classmethod
+    def of(cls, url: str, environ: Mapping[str, str]) -> _Surroundings:
+        config = _expanded(environ.get("AWS_CONFIG_FILE", "~/.aws/config"))
+        credentials = _expanded(environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
+        return cls(url, config, credentials, past_the_proxy(environ))
+
+
 class _Served:
     """One role, and what its children were told."""
 
     def __init__(
-        self, role: AssumedRole, folder: Path, overlay: Overlay, variables: dict[str, str | None]
+        self,
+        role: AssumedRole,
+        folder: Path,
+        overlay: Overlay,
+        surroundings: _Surroundings,
+        variables: dict[str, str | None],
     ) -> None:
         self.role: AssumedRole | None = role
         self.overlay = overlay
+        self.surroundings = surroundings
         self.variables = variables
         self._folder = folder
         self._name = role.role_name

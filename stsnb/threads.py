@@ -19,15 +19,17 @@ class Beside(Generic[T]):
     """
 
     def __init__(self, function: Callable[[], T]) -> None:
+        self._lock = threading.Lock()
         self._outcome = _Outcome[T]()
         self._thread = threading.Thread(
             target=self._outcome.of, args=(function,), name="stsnb-beside", daemon=True
         )
 
     def start(self) -> None:
-        """Begin, if it has not begun."""
-        if self._thread.ident is None:
-            self._thread.start()
+        """Begin, if it has not begun; from whatever thread, also from two at once."""
+        with self._lock:
+            if self._thread.ident is None:
+                self._thread.start()
 
     def result(self) -> T:
         """Wait for the function's end, having begun it if need be, and return what it returned.

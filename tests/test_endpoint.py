@@ -292,6 +292,41 @@ def test_it_can_begin_again(endpoint: Endpoint) -> None:
     assert response_to(endpoint, request(endpoint))[0] == 200
 
 
+def die(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """End the thread in a way that nothing foresees."""
+
+    def end(_connection: object) -> None:
+        raise SystemExit
+
+    assert endpoint._thread is not None
+    with monkeypatch.context() as broken:
+        broken.setattr(endpoint, "_serve", end)
+        connect(endpoint).close()
+        endpoint._thread.join(20)
+    assert not endpoint._thread.is_alive()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_it_can_be_ended_when_its_thread_has_died(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    die(endpoint, monkeypatch)
+    endpoint.stop()
+    assert endpoint.address is None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_it_begins_again_when_its_thread_has_died(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(endpoint):
+        wait_until("he is in", lambda: endpoint._open)
+        die(endpoint, monkeypatch)
+    endpoint.start()
+    assert not endpoint._open
+    assert response_to(endpoint, request(endpoint))[0] == 200
+
+
 _WITHOUT_DESCRIPTORS = """
 import os, resource, sys
 from stsnb.endpoint import Answer, Endpoint

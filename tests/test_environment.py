@@ -110,6 +110,24 @@ def test_newer_credentials_take_the_place_of_older_ones_only_while_those_stand_t
     assert environ == {**USER, "AWS_SECRET_ACCESS_KEY": "pasted by the user"}
 
 
+@pytest.mark.parametrize(
+    "name", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_ACCOUNT_ID"]
+)
+def test_a_variable_that_was_taken_away_and_set_again_does_not_end_the_renewal(
+    session: boto3.Session, name: str
+) -> None:
+    environ = dict(USER)
+    environment = Environment(environ)
+    environment.put(credential_variables(response()), session)
+    environ[name] = "set by the user"
+    for number in (2, 3):
+        environment.renew(credential_variables(response(number)))
+        assert environ["AWS_ACCESS_KEY_ID"] == f"ASIA{number}"
+        assert environ[name] == "set by the user"
+    environment.put_back()
+    assert environ == {**USER, name: "set by the user"}
+
+
 def test_a_value_that_the_system_refuses_leaves_everything_as_it_was(session: boto3.Session) -> None:
     class Picky(dict[str, str]):
         def __setitem__(self, name: str, value: str) -> None:

@@ -31,6 +31,7 @@ from stsnb.demo import (
 )
 from stsnb.kernel import kernel
 from stsnb.request import AssumeRoleRequest
+from stsnb.threads import Beside
 from tests.sts import ROLE, ScriptedSTS
 
 State = tuple[dict[str, str], Any, Any]
@@ -374,3 +375,20 @@ def test_roles_assumed_by_many_threads_at_once_leave_one_whole_role(sts: Scripte
     consistent(own)
     stsnb.drop_role()
     assert os.environ == own
+
+
+def test_what_runs_beside_is_begun_once_by_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    beside = Beside(lambda: "done")
+    begin, begun, other = beside._thread.start, [], threading.Thread(target=beside.start)
+
+    def start() -> None:
+        begun.append(threading.current_thread())
+        if threading.current_thread() is not other:
+            other.start()
+            other.join(0.5)  # it gets no further than to the lock
+            begin()
+
+    monkeypatch.setattr(beside._thread, "start", start)
+    assert beside.result() == "done"
+    other.join()
+    assert begun == [threading.current_thread()]

@@ -137,6 +137,23 @@ def test_a_kernel_that_ends_leaves_nothing(sts: ScriptedSTS) -> None:
     assert not config.parent.exists()
 
 
+def test_nothing_is_left_even_if_the_endpoint_cannot_be_ended(
+    sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stsnb.assume_role(ROLE, live=True)
+    folder = Path(os.environ["AWS_CONFIG_FILE"]).parent
+
+    def refused(_: Endpoint) -> None:
+        raise RuntimeError("cannot join thread")
+
+    assert kernel._live is not None
+    with monkeypatch.context() as broken:
+        broken.setattr(Endpoint, "stop", refused)
+        with pytest.raises(RuntimeError, match="cannot join"):
+            kernel._live.end()
+    assert not folder.exists()
+
+
 def test_a_proxy_does_not_see_the_token(sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", sts.endpoint_url.split("//")[1] + ",localhost")
@@ -438,6 +455,61 @@ def test_the_same_cell_again_goes_on_for_the_same_children(
     )
     assert serving(narrower)
     assert ask(before)[1]["AccessKeyId"] == role.response.access_key_id
+
+
+@pytest.mark.parametrize("name", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+def test_the_same_role_again_is_told_of_other_files(sts: ScriptedSTS, profiles: Path, name: str) -> None:
+    stsnb.assume_role(ROLE, live=True)
+    earlier = dict(os.environ)
+    other = profiles / "other"
+    taken = "profile stsnb-live" if name == "AWS_CONFIG_FILE" else "stsnb-live"
+    keys = "aws_access_key_id = AKIAOTHER\naws_secret_access_key = o\n"
+    other.write_text(f"[{taken}]\n{keys}")
+    os.environ[name] = str(other)
+    role = stsnb.assume_role(ROLE, live=True)
+    assert os.environ["AWS_PROFILE"] == "stsnb-live-2"
+    assert child(_WITH_PROFILE, "stsnb-live") == "AKIAOTHER"
+    assert child(_WHO) == role.response.access_key_id
+    assert child(_WHO, environ=earlier) == role.response.access_key_id
+    assert child(_WITH_PROFILE, "work", environ=earlier) == "AKIAWORK"
+    later = dict(os.environ)
+    stsnb.assume_role(ROLE, live=True)
+    assert os.environ == later
+    stsnb.drop_role()
+    assert os.environ[name] == str(other)
+    assert (ask(earlier)[0], ask(later)[0]) == (404, 404)
+
+
+def test_the_same_role_again_is_told_of_another_proxy(
+    sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+    stsnb.assume_role(ROLE, live=True)
+    earlier = dict(os.environ)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", sts.endpoint_url.split("//")[1])
+    role = stsnb.assume_role(ROLE, live=True)
+    assert os.environ["no_proxy"].endswith(",127.0.0.1")
+    assert serving(role)
+    assert ask(earlier)[1]["AccessKeyId"] == role.response.access_key_id
+    monkeypatch.delenv("http_proxy")
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+    role = stsnb.assume_role(ROLE, live=True)
+    assert os.environ == earlier
+    assert serving(role)
+
+
+def test_the_same_role_again_that_finds_no_room_leaves_the_earlier_one_served(
+    sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first = stsnb.assume_role(ROLE, live=True)
+    with monkeypatch.context() as moved:
+        moved.setenv("AWS_CONFIG_FILE", str(tmp_path / "other"))
+        moved.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+        with pytest.raises(stsnb.AssumeRoleError, match="cannot be put in force"):
+            stsnb.assume_role(ROLE, live=True)
+    assert stsnb.current_role() is first
+    assert serving(first)
 
 
 _SECOND_KERNEL = f"""
