@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # What the AWS CLI's line may say about its own output, which is not there here.
 _CLI_OUTPUT_OPTIONS = ("--output", "--query", "--color")
 _CLI_OUTPUT_FLAGS = ("--no-cli-pager", "--no-paginate")
+# What the AWS CLI's line begins with.
+_CLI_COMMAND = ["aws", "sts", "assume-role"]
 
 
 def _whole_number(text: str) -> int:
@@ -292,11 +294,25 @@ def _words(line: str) -> list[str]:
         words = list(lexer)
     except ValueError:
         raise AssumeRoleError("A quotation mark is not closed.", "Close it, or take it away.") from None
-    # The AWS CLI's whole line may be pasted, prompt and command included.
-    for command in ("$", "aws", "sts", "assume-role"):
-        if words and words[0] == command:
-            words.pop(0)
-    return _without_output_options(words)
+    return _without_output_options(words[command_length(words) :])
+
+
+def command_length(words: list[str]) -> int:
+    """Count the words of the AWS CLI's command, and the prompt before it, that a pasted line begins with.
+
+    Parameters
+    ----------
+    words : list of str
+        The words of a line.
+
+    Returns
+    -------
+    int
+        0 where the command is not whole: a profile or an alias may be called ``aws``.
+    """
+    prompt = int(words[:1] == ["$"])
+    length = prompt + len(_CLI_COMMAND)
+    return length if words[prompt:length] == _CLI_COMMAND else 0
 
 
 def _without_output_options(words: list[str]) -> list[str]:

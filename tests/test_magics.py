@@ -16,6 +16,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import CapturedIO, capture_output
 
 import stsnb
+from stsnb import defaults
 from stsnb.demo import ARCHIVE_BUCKET, ARCHIVE_ROLE_ARN, BUCKET, PAYROLL_ROLE_ARN, ROLE_ARN, EmbeddedAWS
 from tests.sts import ROLE, ScriptedSTS
 
@@ -107,6 +108,17 @@ def test_every_option_reaches_sts(shell: InteractiveShell, sts: ScriptedSTS, tmp
     run(shell, "%drop_role")
     assert os.environ["AWS_DEFAULT_REGION"] == "ap-northeast-2"
     assert "AWS_REGION" not in os.environ
+
+
+def test_the_clis_words_alone_are_names_like_others(shell: InteractiveShell, sts: ScriptedSTS) -> None:
+    names = ("aws", "sts", "assume-role", "$")
+    roles = {name: {"role_arn": f"{ROLE}-{name.strip('$')}"} for name in names}
+    defaults.put(defaults.Defaults(roles=roles))
+    for name in names:
+        for prompt in ("", "$ aws sts assume-role "):
+            run(shell, f"%assume_role {prompt}{name} MySession")
+            asked = sts.requests[-1]
+            assert (asked["RoleArn"], asked["RoleSessionName"]) == (f"{ROLE}-{name.strip('$')}", "MySession")
 
 
 def test_options_may_stand_between_the_names(shell: InteractiveShell, sts: ScriptedSTS) -> None:
