@@ -99,6 +99,7 @@ class RoleMagics(Magics):
         "--policy-arns",
         type=_policy_arn,
         nargs="+",
+        action="extend",  # given twice, all of them count
         metavar="ARN",
         help="at most 10 managed policies that narrow the role",
     )
@@ -107,8 +108,21 @@ class RoleMagics(Magics):
         action=argparse.BooleanOptionalAction,
         help="narrow the role to reading, by AWS's policy ReadOnlyAccess (default: as configured)",
     )
-    @argument("--tags", type=_tag, nargs="+", metavar="KEY=VALUE", help="at most 50 session tags")
-    @argument("--transitive-tag-keys", nargs="+", metavar="KEY", help="tags that chained roles inherit")
+    @argument(
+        "--tags",
+        type=_tag,
+        nargs="+",
+        action="extend",
+        metavar="KEY=VALUE",
+        help="at most 50 session tags",
+    )
+    @argument(
+        "--transitive-tag-keys",
+        nargs="+",
+        action="extend",
+        metavar="KEY",
+        help="tags that chained roles inherit",
+    )
     @argument("--source-identity", metavar="NAME", help="who is behind the session, 2 to 64 characters")
     @argument(
         "--serial-number", metavar="ARN", help="the MFA device, whose code you are asked for if need be"

@@ -121,6 +121,30 @@ def test_the_clis_words_alone_are_names_like_others(shell: InteractiveShell, sts
             assert (asked["RoleArn"], asked["RoleSessionName"]) == (f"{ROLE}-{name.strip('$')}", "MySession")
 
 
+def test_options_with_lists_add_up_when_repeated(shell: InteractiveShell, sts: ScriptedSTS) -> None:
+    for _ in range(2):  # nothing is left of a line for the next one
+        run(
+            shell,
+            f"%assume_role {ROLE} me --policy-arns arn:aws:iam::aws:policy/A --tags a=1 --tags b=2 c=3"
+            " --transitive-tag-keys a --policy-arns=arn:aws:iam::aws:policy/B --transitive-tag-keys b",
+        )
+        asked = sts.requests[-1]
+        assert {k: v for k, v in asked.items() if k.startswith(("Policy", "Tags", "Transitive"))} == {
+            "PolicyArns.member.1.arn": "arn:aws:iam::aws:policy/A",
+            "PolicyArns.member.2.arn": "arn:aws:iam::aws:policy/B",
+            "Tags.member.1.Key": "a",
+            "Tags.member.1.Value": "1",
+            "Tags.member.2.Key": "b",
+            "Tags.member.2.Value": "2",
+            "Tags.member.3.Key": "c",
+            "Tags.member.3.Value": "3",
+            "TransitiveTagKeys.member.1": "a",
+            "TransitiveTagKeys.member.2": "b",
+        }
+    run(shell, f"%assume_role {ROLE} me")
+    assert not [name for name in sts.requests[-1] if name.startswith(("Policy", "Tags", "Transitive"))]
+
+
 def test_options_may_stand_between_the_names(shell: InteractiveShell, sts: ScriptedSTS) -> None:
     run(shell, f"%assume_role --region eu-west-1 {ROLE} --duration-seconds 900 RoleSession1 --external-id e1")
     assert sts.requests[-1]["RoleSessionName"] == "RoleSession1"
@@ -169,6 +193,7 @@ def test_help_names_every_option(shell: InteractiveShell, capsys: pytest.Capture
         (f"{ROLE} 'me", "A quotation mark is not closed"),
         (f"{ROLE} me --tags team", "'team' is not KEY=VALUE"),
         (f"{ROLE} me --tags team=a team=b", "A tag key was given twice"),
+        (f"{ROLE} me --tags team=a --tags team=b", "A tag key was given twice"),
         (f"{ROLE} me --policy '{{\"Version\": 1}}'", "JSON does not survive a magic line"),
         (f"{ROLE} me --policy ~nobody-of-that-name/x.json", "names a home folder that is not there"),
         (f"{ROLE} me --policy nowhere.json", "nowhere.json cannot be read: No such file"),
