@@ -64,6 +64,30 @@ def _tag(text: str) -> tuple[str, str]:
     return key, value
 
 
+class _ShownOnce:
+    """Shows the exceptions of a cell as its shell would, but for one that an inner cell has shown; until the cell ends."""
+
+    def __init__(self, shell: Any, shown: BaseException) -> None:
+        self._shown = shown
+        self._shell = shell
+        self._before = shell.custom_exceptions, shell.CustomTB
+        shell.events.register("post_run_cell", self._restore)
+
+    def __call__(self, kind: type[BaseException], error: BaseException, trace: Any, **how: Any) -> None:
+        exceptions, show = self._before
+        if error is self._shown:
+            return
+        if isinstance(error, exceptions):
+            show(kind, error, trace, **how)
+        else:
+            self._shell.showtraceback((kind, error, trace), running_compiled_code=True, **how)
+
+    def _restore(self, *_: object) -> None:
+        self._shell.events.unregister("post_run_cell", self._restore)
+        if self._shell.CustomTB is self:  # or the cell has put a handler of its own
+            self._shell.custom_exceptions, self._shell.CustomTB = self._before
+
+
 @magics_class
 class RoleMagics(Magics):
     """The faces of the kernel in a notebook; they keep nothing of their own about the role."""
@@ -211,16 +235,10 @@ class RoleMagics(Magics):
 
     def _fail(self, result: Any) -> NoReturn:
         """End the outer cell as the inner one did, so that a run of all cells stops; it has been shown already."""
-        shell: Any = self.shell
-        before = shell.custom_exceptions, shell.CustomTB
-
-        def restore(*_: object) -> None:
-            shell.custom_exceptions, shell.CustomTB = before
-            shell.events.unregister("post_run_cell", restore)
-
-        shell.events.register("post_run_cell", restore)
-        shell.custom_exceptions, shell.CustomTB = (BaseException,), lambda *_: None
         error: BaseException = result.error_before_exec or result.error_in_exec
+        shell: Any = self.shell
+        # An earlier one is not in force any more: the inner cell's end was the end of a cell for it too.
+        shell.custom_exceptions, shell.CustomTB = (BaseException,), _ShownOnce(shell, error)
         raise error
 
     @line_magic

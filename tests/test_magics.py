@@ -283,6 +283,49 @@ def test_a_failing_cell_shows_its_error_once_fails_and_puts_back(
     assert "NameError" in run(shell, "nothing_of_that_name", fails=True)
 
 
+_NESTED = f"shell = get_ipython()\ntry:\n    shell.run_cell_magic('assume_role', {ROLE!r}, '1/0')\n"
+
+
+def test_a_nested_cells_error_hides_no_other(shell: InteractiveShell, sts: ScriptedSTS) -> None:
+    before = shell.custom_exceptions, shell.CustomTB
+    caught = f"{_NESTED}except ZeroDivisionError:\n    pass\n"
+    for cell in (
+        f"{caught}raise ValueError('of the outer cell')",
+        f"{caught}{caught}raise ValueError('of the outer cell')",
+        f"{caught}1/{{'of the outer cell'}}",
+        f"{caught}exec('of the outer cell')",
+        f"{caught}%assume_role of the outer cell",
+    ):
+        shown = run(shell, cell, fails=True)
+        assert shown.count("division by zero") == cell.count("1/0")
+        assert "Error" in shown.rpartition("division by zero")[2]
+        assert (shell.custom_exceptions, shell.CustomTB) == before
+    shown = run(shell, f"{_NESTED}except ZeroDivisionError as error:\n    raise error", fails=True)
+    assert shown.count("division by zero") == 1
+    assert (shell.custom_exceptions, shell.CustomTB) == before
+
+
+def test_the_users_own_handler_of_exceptions_shows_what_it_would(
+    shell: InteractiveShell, sts: ScriptedSTS
+) -> None:
+    def show(_shell: object, _kind: object, error: object, _trace: object, tb_offset: object = None) -> None:
+        print(f"handled: {error}, {tb_offset}")
+
+    caught = f"{_NESTED}except ZeroDivisionError:\n    pass\n"
+    shell.set_custom_exc((ValueError,), show)
+    before = shell.custom_exceptions, shell.CustomTB
+    assert "handled: seen" in run(shell, f"{caught}raise ValueError('seen')", fails=True)
+    shown = run(shell, f"{caught}raise KeyError('not handled')", fails=True)
+    assert "KeyError" in shown
+    assert "handled: " not in shown
+    assert (shell.custom_exceptions, shell.CustomTB) == before
+    # and one that is put in the cell itself stays
+    shell.set_custom_exc((), None)
+    shell.user_ns["show"] = show
+    run(shell, f"{caught}shell.set_custom_exc((ValueError,), show)")
+    assert "handled: seen" in run(shell, "raise ValueError('seen')", fails=True)
+
+
 def test_a_cell_with_a_syntax_error_fails_and_puts_back(shell: InteractiveShell, sts: ScriptedSTS) -> None:
     with unchanged():
         assert "SyntaxError" in run(shell, f"%%assume_role {ROLE}\n1 +", fails=True)
