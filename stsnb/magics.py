@@ -216,7 +216,7 @@ class RoleMagics(Magics):
 
     def _run(self, cell: str, assume: Callable[[], AssumedRole]) -> None:
         """Run a cell under a role, and put back what was in force before, however the cell ends."""
-        from stsnb.kernel import kernel
+        from stsnb.kernel import Scope, kernel
 
         shell: Any = self.shell
         if shell.should_run_async(cell, transformed_cell=shell.transform_cell(cell)):
@@ -224,8 +224,9 @@ class RoleMagics(Magics):
                 "A cell with await at its top cannot run under %%assume_role.",
                 "Write `with stsnb.assume_role(…):` around it.",
             )
-        scope = kernel.open()
+        scope = Scope()
         try:
+            kernel.open(scope)  # may be interrupted after it has begun the scope
             assume()
             result = shell.run_cell(cell, store_history=False)
         finally:

@@ -18,6 +18,7 @@ from IPython.utils.capture import CapturedIO, capture_output
 import stsnb
 from stsnb import defaults
 from stsnb.demo import ARCHIVE_BUCKET, ARCHIVE_ROLE_ARN, BUCKET, PAYROLL_ROLE_ARN, ROLE_ARN, EmbeddedAWS
+from stsnb.kernel import Scope, kernel
 from tests.sts import ROLE, ScriptedSTS
 
 
@@ -324,6 +325,23 @@ def test_the_users_own_handler_of_exceptions_shows_what_it_would(
     shell.user_ns["show"] = show
     run(shell, f"{caught}shell.set_custom_exc((ValueError,), show)")
     assert "handled: seen" in run(shell, "raise ValueError('seen')", fails=True)
+
+
+def test_an_interrupt_while_a_cell_begins_puts_back(
+    shell: InteractiveShell, sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = kernel.open
+
+    def interrupted(*scope: Scope) -> None:
+        begin(*scope)
+        raise KeyboardInterrupt
+
+    run(shell, f"%assume_role {ROLE} before")
+    scopes = list(kernel._scopes)
+    monkeypatch.setattr(kernel, "open", interrupted)
+    with unchanged():
+        assert "KeyboardInterrupt" in run(shell, f"%%assume_role {ROLE}\n1", fails=True)
+    assert kernel._scopes == scopes
 
 
 def test_a_cell_with_a_syntax_error_fails_and_puts_back(shell: InteractiveShell, sts: ScriptedSTS) -> None:
