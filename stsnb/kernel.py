@@ -259,14 +259,15 @@ class Kernel:
         """
         return self._change(self._drop)
 
-    def open(self) -> Scope:
+    def open(self, scope: Scope) -> None:
         """Begin a scope: whatever is assumed or dropped in it, `close` puts back what is in force now.
 
-        Returns
-        -------
-        Scope
+        Parameters
+        ----------
+        scope : Scope
+            A new one. Who is interrupted here has it in hand, begun or not, and closes it.
         """
-        return self._change(self._open)
+        self._change(lambda: self._open(scope))
 
     def close(self, scope: Scope) -> None:
         """End a scope, in whatever order: in force is then what is in the innermost scope that is left.
@@ -274,7 +275,7 @@ class Kernel:
         Parameters
         ----------
         scope : Scope
-            One that `open` began; one that has ended is passed over.
+            One that `open` began; one that has ended, or never began, is passed over.
         """
         self._change(lambda: self._end(scope))
 
@@ -431,10 +432,9 @@ class Kernel:
             roles = [role for scope in self._scopes for role in (scope.role, *scope.lived)]
             self._live.keep([role for role in roles if role is not None and role.live])
 
-    def _open(self) -> Scope:
-        scope = Scope(self.current())
+    def _open(self, scope: Scope) -> None:
+        scope.role = self.current()
         self._scopes.append(scope)
-        return scope
 
     def _put_in_force(self, role: AssumedRole) -> None:
         try:

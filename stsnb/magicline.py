@@ -6,13 +6,11 @@ import argparse
 import re
 from dataclasses import dataclass, field
 
-from stsnb.magics import RoleMagics
+from stsnb.magics import RoleMagics, command_length
 
 # `%assume_role …`, `%%assume_role …`, `role = %assume_role …`; and without its sign where IPython takes it so.
 _MAGIC = re.compile(r"\s*(?:%%?|[^\s=%#'\"][^=%#'\"]*=\s*%)assume_role(?=\s)")
 _AUTOMAGIC = re.compile(r"\s*assume_role(?=\s)(?!\s*=)")
-# What a pasted line of the AWS CLI begins with.
-_COMMAND = ("$", "aws", "sts", "assume-role")
 
 
 @dataclass
@@ -90,9 +88,8 @@ class Line:
         return line
 
     def _read(self, words: list[_Word], last: _Word, behind: str) -> None:
-        while words and words[0].value in _COMMAND:
-            words.pop(0)
-        expected, several = self._take([word.value for word in words])
+        values = [word.value for word in words]
+        expected, several = self._take(values[command_length(values) :])
         option, equals, value = last.raw.partition("=")
         action = options().get(option)
         if equals and expected is None and action is not None:

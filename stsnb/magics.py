@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # What the AWS CLI's line may say about its own output, which is not there here.
 _CLI_OUTPUT_OPTIONS = ("--output", "--query", "--color")
 _CLI_OUTPUT_FLAGS = ("--no-cli-pager", "--no-paginate")
+# What the AWS CLI's line begins with.
+_CLI_COMMAND = ["aws", "sts", "assume-role"]
 
 
 def _whole_number(text: str) -> int:
@@ -62,6 +64,30 @@ def _tag(text: str) -> tuple[str, str]:
     return key, value
 
 
+class _ShownOnce:
+    """Shows the exceptions of a cell as its shell would, but for one that an inner cell has shown; until the cell ends."""
+
+    def __init__(self, shell: Any, shown: BaseException) -> None:
+        self._shown = shown
+        self._shell = shell
+        self._before = shell.custom_exceptions, shell.CustomTB
+        shell.events.register("post_run_cell", self._restore)
+
+    def __call__(self, kind: type[BaseException], error: BaseException, trace: Any, **how: Any) -> None:
+        exceptions, show = self._before
+        if error is self._shown:
+            return
+        if isinstance(error, exceptions):
+            show(kind, error, trace, **how)
+        else:
+            self._shell.showtraceback((kind, error, trace), running_compiled_code=True, **how)
+
+    def _restore(self, *_: object) -> None:
+        self._shell.events.unregister("post_run_cell", self._restore)
+        if self._shell.CustomTB is self:  # or the cell has put a handler of its own
+            self._shell.custom_exceptions, self._shell.CustomTB = self._before
+
+
 @magics_class
 class RoleMagics(Magics):
     """The faces of the kernel in a notebook; they keep nothing of their own about the role."""
@@ -97,6 +123,7 @@ class RoleMagics(Magics):
         "--policy-arns",
         type=_policy_arn,
         nargs="+",
+        action="extend",  # given twice, all of them count
         metavar="ARN",
         help="at most 10 managed policies that narrow the role",
     )
@@ -105,8 +132,21 @@ class RoleMagics(Magics):
         action=argparse.BooleanOptionalAction,
         help="narrow the role to reading, by AWS's policy ReadOnlyAccess (default: as configured)",
     )
-    @argument("--tags", type=_tag, nargs="+", metavar="KEY=VALUE", help="at most 50 session tags")
-    @argument("--transitive-tag-keys", nargs="+", metavar="KEY", help="tags that chained roles inherit")
+    @argument(
+        "--tags",
+        type=_tag,
+        nargs="+",
+        action="extend",
+        metavar="KEY=VALUE",
+        help="at most 50 session tags",
+    )
+    @argument(
+        "--transitive-tag-keys",
+        nargs="+",
+        action="extend",
+        metavar="KEY",
+        help="tags that chained roles inherit",
+    )
     @argument("--source-identity", metavar="NAME", help="who is behind the session, 2 to 64 characters")
     @argument(
         "--serial-number", metavar="ARN", help="the MFA device, whose code you are asked for if need be"
@@ -174,7 +214,7 @@ class RoleMagics(Magics):
 
     def _run(self, cell: str, assume: Callable[[], AssumedRole]) -> None:
         """Run a cell under a role, and put back what was in force before, however the cell ends."""
-        from stsnb.kernel import kernel
+        from stsnb.kernel import Scope, kernel
 
         shell: Any = self.shell
         if shell.should_run_async(cell, transformed_cell=shell.transform_cell(cell)):
@@ -182,8 +222,9 @@ class RoleMagics(Magics):
                 "A cell with await at its top cannot run under %%assume_role.",
                 "Write `with stsnb.assume_role(…):` around it.",
             )
-        scope = kernel.open()
+        scope = Scope()
         try:
+            kernel.open(scope)  # may be interrupted after it has begun the scope
             assume()
             result = shell.run_cell(cell, store_history=False)
         finally:
@@ -193,16 +234,10 @@ class RoleMagics(Magics):
 
     def _fail(self, result: Any) -> NoReturn:
         """End the outer cell as the inner one did, so that a run of all cells stops; it has been shown already."""
-        shell: Any = self.shell
-        before = shell.custom_exceptions, shell.CustomTB
-
-        def restore(*_: object) -> None:
-            shell.custom_exceptions, shell.CustomTB = before
-            shell.events.unregister("post_run_cell", restore)
-
-        shell.events.register("post_run_cell", restore)
-        shell.custom_exceptions, shell.CustomTB = (BaseException,), lambda *_: None
         error: BaseException = result.error_before_exec or result.error_in_exec
+        shell: Any = self.shell
+        # An earlier one is not in force any more: the inner cell's end was the end of a cell for it too.
+        shell.custom_exceptions, shell.CustomTB = (BaseException,), _ShownOnce(shell, error)
         raise error
 
     @line_magic
@@ -300,11 +335,25 @@ def _words(line: str) -> list[str]:
         words = list(lexer)
     except ValueError:
         raise AssumeRoleError("A quotation mark is not closed.", "Close it, or take it away.") from None
-    # The AWS CLI's whole line may be pasted, prompt and command included.
-    for command in ("$", "aws", "sts", "assume-role"):
-        if words and words[0] == command:
-            words.pop(0)
-    return _without_output_options(words)
+    return _without_output_options(words[command_length(words) :])
+
+
+def command_length(words: list[str]) -> int:
+    """Count the words of the AWS CLI's command, and the prompt before it, that a pasted line begins with.
+
+    Parameters
+    ----------
+    words : list of str
+        The words of a line.
+
+    Returns
+    -------
+    int
+        0 where the command is not whole: a profile or an alias may be called ``aws``.
+    """
+    prompt = int(words[:1] == ["$"])
+    length = prompt + len(_CLI_COMMAND)
+    return length if words[prompt:length] == _CLI_COMMAND else 0
 
 
 def _without_output_options(words: list[str]) -> list[str]:

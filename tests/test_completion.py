@@ -142,6 +142,15 @@ def test_the_users_own_variable_goes_before_the_bare_magic(
     assert "work" not in str(complete(shell, "assume_role w|"))
 
 
+def test_only_the_clis_whole_command_is_passed_over(shell: InteractiveShell, sts: ScriptedSTS) -> None:
+    names = ("aws", "sts", "assume-role", "$")
+    defaults.put(defaults.Defaults(roles={name: {"role_arn": ROLE, "session_name": "me"} for name in names}))
+    for name in names:
+        assert ends(shell, f"%assume_role {name} |") == ["me"]
+        assert ends(shell, f"%assume_role $ aws sts assume-role {name} |") == ["me"]
+    assert ends(shell, "%assume_role $ aws sts assume-role |")[:4] == list(names)
+
+
 # --- the session's name ---------------------------------------------------------------------------------------
 
 

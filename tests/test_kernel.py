@@ -29,7 +29,7 @@ from stsnb.demo import (
     USER_ARN,
     EmbeddedAWS,
 )
-from stsnb.kernel import kernel
+from stsnb.kernel import Scope, kernel
 from stsnb.request import AssumeRoleRequest
 from stsnb.threads import Beside
 from tests.sts import ROLE, ScriptedSTS
@@ -362,6 +362,23 @@ def test_an_interrupt_at_any_line_of_a_drop_leaves_the_old_state_or_the_new_one(
         stsnb.assume_role(ROLE)
     stsnb.drop_role()
     assert os.environ == own
+
+
+def test_an_interrupt_at_any_line_of_a_scopes_beginning_leaves_it_to_be_ended(sts: ScriptedSTS) -> None:
+    role = stsnb.assume_role(ROLE)
+    scopes, outcomes, scope = list(kernel._scopes), set(), Scope()
+
+    def begin() -> None:
+        nonlocal scope
+        scope = Scope()
+        kernel.open(scope)
+
+    for _ in interrupt_at_each_line(begin):
+        outcomes.add(scope in kernel._scopes)
+        kernel.close(scope)
+        assert kernel._scopes == scopes
+        assert stsnb.current_role() is role
+    assert outcomes == {True, False}
 
 
 def test_roles_assumed_by_many_threads_at_once_leave_one_whole_role(sts: ScriptedSTS) -> None:

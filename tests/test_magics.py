@@ -16,7 +16,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import CapturedIO, capture_output
 
 import stsnb
+from stsnb import defaults
 from stsnb.demo import ARCHIVE_BUCKET, ARCHIVE_ROLE_ARN, BUCKET, PAYROLL_ROLE_ARN, ROLE_ARN, EmbeddedAWS
+from stsnb.kernel import Scope, kernel
 from tests.sts import ROLE, SECRET_MARK, MFADevice, ScriptedSTS
 
 DEVICE = MFADevice.serial_number
@@ -111,6 +113,41 @@ def test_every_option_reaches_sts(shell: InteractiveShell, sts: ScriptedSTS, tmp
     assert "AWS_REGION" not in os.environ
 
 
+def test_the_clis_words_alone_are_names_like_others(shell: InteractiveShell, sts: ScriptedSTS) -> None:
+    names = ("aws", "sts", "assume-role", "$")
+    roles = {name: {"role_arn": f"{ROLE}-{name.strip('$')}"} for name in names}
+    defaults.put(defaults.Defaults(roles=roles))
+    for name in names:
+        for prompt in ("", "$ aws sts assume-role "):
+            run(shell, f"%assume_role {prompt}{name} MySession")
+            asked = sts.requests[-1]
+            assert (asked["RoleArn"], asked["RoleSessionName"]) == (f"{ROLE}-{name.strip('$')}", "MySession")
+
+
+def test_options_with_lists_add_up_when_repeated(shell: InteractiveShell, sts: ScriptedSTS) -> None:
+    for _ in range(2):  # nothing is left of a line for the next one
+        run(
+            shell,
+            f"%assume_role {ROLE} me --policy-arns arn:aws:iam::aws:policy/A --tags a=1 --tags b=2 c=3"
+            " --transitive-tag-keys a --policy-arns=arn:aws:iam::aws:policy/B --transitive-tag-keys b",
+        )
+        asked = sts.requests[-1]
+        assert {k: v for k, v in asked.items() if k.startswith(("Policy", "Tags", "Transitive"))} == {
+            "PolicyArns.member.1.arn": "arn:aws:iam::aws:policy/A",
+            "PolicyArns.member.2.arn": "arn:aws:iam::aws:policy/B",
+            "Tags.member.1.Key": "a",
+            "Tags.member.1.Value": "1",
+            "Tags.member.2.Key": "b",
+            "Tags.member.2.Value": "2",
+            "Tags.member.3.Key": "c",
+            "Tags.member.3.Value": "3",
+            "TransitiveTagKeys.member.1": "a",
+            "TransitiveTagKeys.member.2": "b",
+        }
+    run(shell, f"%assume_role {ROLE} me")
+    assert not [name for name in sts.requests[-1] if name.startswith(("Policy", "Tags", "Transitive"))]
+
+
 def test_options_may_stand_between_the_names(shell: InteractiveShell, sts: ScriptedSTS) -> None:
     run(shell, f"%assume_role --region eu-west-1 {ROLE} --duration-seconds 900 RoleSession1 --external-id e1")
     assert sts.requests[-1]["RoleSessionName"] == "RoleSession1"
@@ -159,6 +196,7 @@ def test_help_names_every_option(shell: InteractiveShell, capsys: pytest.Capture
         (f"{ROLE} 'me", "A quotation mark is not closed"),
         (f"{ROLE} me --tags team", "'team' is not KEY=VALUE"),
         (f"{ROLE} me --tags team=a team=b", "A tag key was given twice"),
+        (f"{ROLE} me --tags team=a --tags team=b", "A tag key was given twice"),
         (f"{ROLE} me --policy '{{\"Version\": 1}}'", "JSON does not survive a magic line"),
         (f"{ROLE} me --policy ~nobody-of-that-name/x.json", "names a home folder that is not there"),
         (f"{ROLE} me --policy nowhere.json", "nowhere.json cannot be read: No such file"),
@@ -246,6 +284,66 @@ def test_a_failing_cell_shows_its_error_once_fails_and_puts_back(
     assert "line 1" in shown
     # and the next cell's errors are shown as ever
     assert "NameError" in run(shell, "nothing_of_that_name", fails=True)
+
+
+_NESTED = f"shell = get_ipython()\ntry:\n    shell.run_cell_magic('assume_role', {ROLE!r}, '1/0')\n"
+
+
+def test_a_nested_cells_error_hides_no_other(shell: InteractiveShell, sts: ScriptedSTS) -> None:
+    before = shell.custom_exceptions, shell.CustomTB
+    caught = f"{_NESTED}except ZeroDivisionError:\n    pass\n"
+    for cell in (
+        f"{caught}raise ValueError('of the outer cell')",
+        f"{caught}{caught}raise ValueError('of the outer cell')",
+        f"{caught}1/{{'of the outer cell'}}",
+        f"{caught}exec('of the outer cell')",
+        f"{caught}%assume_role of the outer cell",
+    ):
+        shown = run(shell, cell, fails=True)
+        assert shown.count("division by zero") == cell.count("1/0")
+        assert "Error" in shown.rpartition("division by zero")[2]
+        assert (shell.custom_exceptions, shell.CustomTB) == before
+    shown = run(shell, f"{_NESTED}except ZeroDivisionError as error:\n    raise error", fails=True)
+    assert shown.count("division by zero") == 1
+    assert (shell.custom_exceptions, shell.CustomTB) == before
+
+
+def test_the_users_own_handler_of_exceptions_shows_what_it_would(
+    shell: InteractiveShell, sts: ScriptedSTS
+) -> None:
+    def show(_shell: object, _kind: object, error: object, _trace: object, tb_offset: object = None) -> None:
+        print(f"handled: {error}, {tb_offset}")
+
+    caught = f"{_NESTED}except ZeroDivisionError:\n    pass\n"
+    shell.set_custom_exc((ValueError,), show)
+    before = shell.custom_exceptions, shell.CustomTB
+    assert "handled: seen" in run(shell, f"{caught}raise ValueError('seen')", fails=True)
+    shown = run(shell, f"{caught}raise KeyError('not handled')", fails=True)
+    assert "KeyError" in shown
+    assert "handled: " not in shown
+    assert (shell.custom_exceptions, shell.CustomTB) == before
+    # and one that is put in the cell itself stays
+    shell.set_custom_exc((), None)
+    shell.user_ns["show"] = show
+    run(shell, f"{caught}shell.set_custom_exc((ValueError,), show)")
+    assert "handled: seen" in run(shell, "raise ValueError('seen')", fails=True)
+
+
+def test_an_interrupt_while_a_cell_begins_puts_back(
+    shell: InteractiveShell, sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = kernel.open
+
+    def interrupted(*scope: Scope) -> None:
+        begin(*scope)
+        raise KeyboardInterrupt
+
+    run(shell, f"%assume_role {ROLE} before")
+    scopes = list(kernel._scopes)
+    monkeypatch.setattr(kernel, "open", interrupted)
+    with unchanged():
+        assert "KeyboardInterrupt" in run(shell, f"%%assume_role {ROLE}\n1", fails=True)
+    assert kernel._scopes == scopes
 
 
 def test_a_cell_with_a_syntax_error_fails_and_puts_back(shell: InteractiveShell, sts: ScriptedSTS) -> None:
