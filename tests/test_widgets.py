@@ -356,6 +356,24 @@ def test_what_is_wrong_with_an_alias_is_told_at_the_role(sts: ScriptedSTS, confi
     assert form.role.origin == "profile me"
 
 
+def test_a_profile_that_was_mended_meanwhile_is_looked_at_again(sts: ScriptedSTS, config: Path) -> None:
+    form, fields = AssumeRoleForm(), {"role": "work", "session_name": "RoleSession1"}
+    asks(form, **fields)
+    assert "neither a profile" in form._fields.checked["faults"]["role"]
+    (config / "config").write_text(
+        f"[profile work]\nrole_arn = {ROLE}\nsource_profile = me\n"
+        "[profile me]\naws_access_key_id = AKIAME\naws_secret_access_key = s\n"
+    )
+    asks(form, **fields)
+    assert form.role is not None
+
+
+def test_a_duration_that_is_no_number_is_a_fault(sts: ScriptedSTS) -> None:
+    form = AssumeRoleForm()
+    asks(form, role=ROLE, session_name="RoleSession1", duration_seconds="an hour")
+    assert "not a whole number" in form._fields.checked["faults"]["duration_seconds"]
+
+
 def test_a_form_keeps_no_role_alive(sts: ScriptedSTS) -> None:
     form = AssumeRoleForm()
     asks(form, role=ROLE, session_name="RoleSession1")

@@ -99,6 +99,7 @@ class Fields(Beside):
             try:
                 if self.phase == "open" and content.get("attempt") == self.attempt:
                     self.fields = content["fields"]
+                    self._check()  # the user's files may have been mended since
                     self._assume(code)
             finally:
                 self._asking.release()
@@ -155,7 +156,10 @@ def _read(fields: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     # What stood there from the beginning was not given: an alias or a profile goes before the configuration.
     asked = {name: text for name, text in asked.items() if text != filled_in.get(name) or name == "read_only"}
     if "duration_seconds" in asked:
-        asked["duration_seconds"] = int(asked["duration_seconds"])
+        try:
+            asked["duration_seconds"] = int(asked["duration_seconds"])
+        except ValueError:
+            faults["duration_seconds"] = f"{asked.pop('duration_seconds')} is not a whole number of seconds."
     read_only = asked.pop("read_only", "") == _YES
     if read_only or filled_in["read_only"]:
         asked["read_only"] = read_only
