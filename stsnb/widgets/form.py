@@ -132,6 +132,8 @@ class AssumeRoleForm(ipywidgets.VBox):
         self._fields = Fields()
         self._badge = ipywidgets.Box()
         super().__init__([self._badge, self._fields])
+        for box in (self, self._badge):
+            box.add_class("stsnb-host")  # what has lost its kernel says so in words
         self._fields.observe(self._turn, "phase")
 
     @property
