@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
@@ -14,7 +13,7 @@ from typing import NoReturn
 from botocore.credentials import ReadOnlyCredentials, RefreshableCredentials
 
 from stsnb.response import AssumeRoleResponse
-from stsnb.threads import uninterrupted
+from stsnb.threads import in_forked_children, uninterrupted
 
 #: Renewal begins when this part of a session is left, and at most this many seconds before its end.
 RENEW_AT_FRACTION, RENEW_AT_MOST_SECONDS = 1 / 3, 1200
@@ -249,5 +248,4 @@ def _in_forked_child() -> None:
         credentials._renewal = threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(after_in_child=_in_forked_child)
+in_forked_children(_in_forked_child)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import selectors
 import socket
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from stsnb.threads import in_forked_children
 
 _log = logging.getLogger(__name__)
 
@@ -93,8 +94,7 @@ class Endpoint:
     def __init__(self, answer: Callable[[str, bool], Answer | None]) -> None:
         self._answer = answer
         self._begin()
-        if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-            os.register_at_fork(after_in_child=self._in_forked_child)
+        in_forked_children(self._in_forked_child)
 
     def _begin(self) -> None:
         self._thread: threading.Thread | None = None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 import threading
 import time
 import weakref
 from collections.abc import Callable
 
 from stsnb.credentials import RoleCredentials
+from stsnb.threads import in_forked_children
 
 #: The longest that the thread sleeps, in seconds. Its sleep goes by a clock that stands still while a laptop
 #: does; what it finds when it looks goes by the wall clock, so that after a night the first look renews.
@@ -34,8 +34,7 @@ class Keeper:
         self._on_look = on_look
         self._watched: weakref.WeakSet[RoleCredentials] = weakref.WeakSet()
         self._begin()
-        if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-            os.register_at_fork(after_in_child=self._begin)
+        in_forked_children(self._begin)
 
     def _begin(self) -> None:
         # Also in a forked child, which has this object but not its thread: there, who signs renews.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import weakref
@@ -23,7 +22,7 @@ from stsnb.response import AssumeRoleResponse
 from stsnb.role import AssumedRole
 from stsnb.rolechain import RoleSource
 from stsnb.source import Source
-from stsnb.threads import Beside, uninterrupted
+from stsnb.threads import Beside, in_forked_children, uninterrupted
 from stsnb.webidentity import WebIdentitySource
 
 T = TypeVar("T")
@@ -92,9 +91,8 @@ class Kernel:
 
     def __init__(self, environment: Environment | None = None) -> None:
         self._environment = environment or Environment()
-        self._unlock()
-        if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-            os.register_at_fork(after_in_child=self._unlock)
+        self._begin()
+        in_forked_children(self._begin)
         # The innermost is last; the first is the notebook itself and stays.
         self._scopes = [Scope()]
         self._keeper = Keeper(self._let_go)
@@ -109,7 +107,7 @@ class Kernel:
         )
         self._live: Live | None = None
 
-    def _unlock(self) -> None:
+    def _begin(self) -> None:
         # Also in a forked child, where the thread that held the lock may not be.
         self._lock = threading.RLock()
         # Nor has a child a browser: its parent's is told by its parent.

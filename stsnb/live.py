@@ -19,6 +19,7 @@ from stsnb.environment import live_variables, past_the_proxy
 from stsnb.overlay import Overlay
 from stsnb.response import AssumeRoleResponse
 from stsnb.role import AssumedRole
+from stsnb.threads import in_forked_children
 
 #: Who asks the endpoint should get credentials with this much life left, in seconds: botocore asks again at every
 #: signing when there is less (its advisory window); other SDKs do at 5 minutes or later.
@@ -39,8 +40,7 @@ class Live:
     def __init__(self) -> None:
         self._served: dict[str, _Served] = {}
         self._endpoint = Endpoint(self._answer)
-        if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-            os.register_at_fork(after_in_child=self._forget)
+        in_forked_children(self._forget)
         atexit.register(self.end)
 
     def _forget(self) -> None:

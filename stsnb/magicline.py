@@ -6,7 +6,8 @@ import argparse
 import re
 from dataclasses import dataclass, field
 
-from stsnb.magics import RoleMagics, command_length
+from stsnb.line import command_length
+from stsnb.magics import RoleMagics
 
 # `%assume_role …`, `%%assume_role …`, `role = %assume_role …`; and without its sign where IPython takes it so.
 _MAGIC = re.compile(r"\s*(?:%%?|[^\s=%#'\"][^=%#'\"]*=\s*%)assume_role(?=\s)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from datetime import datetime, timedelta, timezone
@@ -16,6 +15,7 @@ from stsnb.credentials import FrozenCredentials
 from stsnb.quiet import no_secrets_logged
 from stsnb.response import error_of, is_refusal, read_credentials
 from stsnb.source import Source, call
+from stsnb.threads import in_forked_children
 
 #: What is asked for, and STS's own default (STS API reference, GetSessionToken); of an account's root user AWS
 #: makes it an hour.
@@ -158,8 +158,7 @@ def _in_forked_child() -> None:
         session._buying = threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(after_in_child=_in_forked_child)
+in_forked_children(_in_forked_child)
 
 
 def _not_offered(error: ClientError) -> bool:

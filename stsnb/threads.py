@@ -1,7 +1,8 @@
-"""Two ways of running beside the caller: while it waits, and where no interrupt can reach."""
+"""Ways of running beside the caller: while it waits, where no interrupt can reach, and in a process that it forks."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -90,6 +91,21 @@ def uninterrupted(function: Callable[[], T]) -> T:
     if interrupt is not None:
         raise interrupt
     return outcome.get()
+
+
+def in_forked_children(function: Callable[[], object]) -> None:
+    """Call a function in each process that this one forks, before anything else runs there.
+
+    A child has what its parent had in memory, but none of its threads: a lock that one of them held is never
+    released, and nobody serves its sockets.
+
+    Parameters
+    ----------
+    function : callable
+        Makes new what cannot be used there.
+    """
+    if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+        os.register_at_fork(after_in_child=function)
 
 
 def _start(run: Callable[[], None]) -> None:

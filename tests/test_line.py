@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stsnb.line import line_of
-from stsnb.magics import RoleMagics, _parse
+from stsnb.line import arguments_of, line_of
+from stsnb.magics import RoleMagics
 
 ROLE = "arn:aws:iam::123456789012:role/role-for-s3-fileserver"
 
@@ -22,7 +22,7 @@ names = st.text("abcXYZ019_+=,.@", min_size=2, max_size=12)
 
 
 def read(line: str) -> dict[str, Any] | None:
-    return _parse(RoleMagics.assume_role.parser, line.removeprefix("%assume_role "))
+    return arguments_of(RoleMagics.assume_role.parser, line.removeprefix("%assume_role "))
 
 
 @given(
