@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
-import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-from stsnb import known, libraries
+from stsnb import known
 from stsnb.chain import fingerprint
 from stsnb.credentials import RoleCredentials
 from stsnb.environment import Environment, credential_variables
+from stsnb.inforce import InForce, Scope, Standing
 from stsnb.keeper import Keeper
 from stsnb.mfa import MFASessions
 from stsnb.question import Question, explained
@@ -26,48 +26,6 @@ from stsnb.threads import Beside, in_forked_children, uninterrupted
 from stsnb.webidentity import WebIdentitySource
 
 T = TypeVar("T")
-
-if TYPE_CHECKING:
-    from stsnb.live import Live
-
-#: How long a role whose place another took is held for ``with stsnb.assume_role(…)``, which puts it back at its
-#: end. After that it is put back if somebody else holds it; otherwise nobody wants it renewed any more.
-REPLACED_HELD_SECONDS = 20.0
-
-
-class Scope:
-    """A stretch of the notebook in which one role is in force: all of it, one cell, or one ``with``.
-
-    Parameters
-    ----------
-    role : AssumedRole, optional
-        The role in force in it; None for the user's own credentials.
-    opened_for : AssumedRole, optional
-        The role whose ``with`` it is.
-    """
-
-    def __init__(self, role: AssumedRole | None = None, opened_for: AssumedRole | None = None) -> None:
-        self.role = role
-        self.opened_for = opened_for
-        #: Roles that others took the place of in it, but whose child processes go on.
-        self.lived: list[AssumedRole] = []
-        #: Gives the role whose place `role` took, to which the scope returns if `role` gets one of its own.
-        self.replaced: Callable[[], AssumedRole | None] = _nobody
-        self.replaced_at = 0.0
-
-
-def _nobody() -> None:
-    return None
-
-
-class Standing(NamedTuple):
-    """How a role stands in its kernel."""
-
-    #: ``in force``; ``replaced`` by another role; ``dropped``; or ``apart``, which never was in force, so that only
-    #: its own session acts as it.
-    state: str
-    #: The role that took its place, if one did.
-    by: AssumedRole | None = None
 
 
 class Listener(Protocol):
@@ -93,19 +51,13 @@ class Kernel:
         self._environment = environment or Environment()
         self._begin()
         in_forked_children(self._begin)
-        # The innermost is last; the first is the notebook itself and stays.
-        self._scopes = [Scope()]
         self._keeper = Keeper(self._let_go)
+        self._in_force = InForce(self._environment, self._keeper)
         # By the profile that asks, the one that names the role, and the file of a web identity.
         self._sources: dict[tuple[str | None, ...], tuple[tuple[object, ...], Source]] = {}
         self._mfa_sessions = MFASessions()
         #: Makes the badge of a role, by MIME type; set by who stands on this file.
         self.face: Callable[[AssumedRole], dict[str, object]] | None = None
-        # The roles that were in force and are not, each with what gives the role that took its place.
-        self._left: weakref.WeakKeyDictionary[AssumedRole, Callable[[], AssumedRole | None] | None] = (
-            weakref.WeakKeyDictionary()
-        )
-        self._live: Live | None = None
 
     def _begin(self) -> None:
         # Also in a forked child, where the thread that held the lock may not be.
@@ -115,7 +67,7 @@ class Kernel:
 
     def current(self) -> AssumedRole | None:
         """Return the role in force, or None."""
-        return self._scopes[-1].role
+        return self._in_force.role
 
     def bundle(self, role: AssumedRole) -> dict[str, object]:
         """Return what a notebook shows of a role beside text and HTML: what `face` makes of it.
@@ -144,12 +96,7 @@ class Kernel:
         -------
         Standing
         """
-        if self.current() is role:
-            return Standing("in force")
-        if role not in self._left:
-            return Standing("apart")
-        successor = self._left[role]
-        return Standing("dropped") if successor is None else Standing("replaced", successor())
+        return self._in_force.standing(role)
 
     def listen(self, listener: Listener) -> None:
         """Tell somebody of every change from now on: another role in force, a renewal that begins, ends, or fails.
@@ -220,7 +167,7 @@ class Kernel:
         known.remember(role.role_arn, role.session_name)
         if inject:
             try:
-                self._change(lambda: self._put_in_force(role))
+                self._change(lambda: self._in_force.put(role))
             except OSError as error:
                 raise _not_put(error) from None
         else:
@@ -265,7 +212,7 @@ class Kernel:
         scope : Scope
             A new one. Who is interrupted here has it in hand, begun or not, and closes it.
         """
-        self._change(lambda: self._open(scope))
+        self._change(lambda: self._in_force.open(scope))
 
     def close(self, scope: Scope) -> None:
         """End a scope, in whatever order: in force is then what is in the innermost scope that is left.
@@ -275,7 +222,7 @@ class Kernel:
         scope : Scope
             One that `open` began; one that has ended, or never began, is passed over.
         """
-        self._change(lambda: self._end(scope))
+        self._change(lambda: self._in_force.end(scope))
 
     def enter(self, role: AssumedRole) -> None:
         """Give a role a scope of its own; the one that it stands in returns to what it replaced there.
@@ -285,7 +232,7 @@ class Kernel:
         role : AssumedRole
             The role of a ``with`` statement.
         """
-        self._change(lambda: self._enter(role))
+        self._change(lambda: self._in_force.enter(role))
 
     def leave(self, role: AssumedRole) -> None:
         """End the innermost scope that was opened for a role.
@@ -295,7 +242,7 @@ class Kernel:
         role : AssumedRole
             The role of a ``with`` statement.
         """
-        self._change(lambda: self._leave(role))
+        self._change(lambda: self._in_force.leave(role))
 
     def release(self, role: AssumedRole) -> None:
         """Take a role out of force in all scopes that it stands in.
@@ -395,126 +342,23 @@ class Kernel:
                 self._environment.renew(credential_variables(response))
 
     def _let_go(self) -> None:
-        """Keep alive no role for the sake of a ``with`` that would have come by now."""
         with self._lock:
-            for scope in self._scopes:
-                if time.monotonic() - scope.replaced_at >= REPLACED_HELD_SECONDS:
-                    role = scope.replaced()
-                    scope.replaced = _nobody if role is None else weakref.ref(role)
-            if self._live is not None:
-                self._live.look()
-
-    def _show(self, role: AssumedRole | None) -> None:
-        if role is None:
-            self._environment.put_back()
-        else:
-            variables = self._serve(role) if role.live else credential_variables(role.response)
-            self._environment.put({**role.settings, **variables}, role.session)
-        libraries.let_go()
-        self._note(self.current(), role)
-
-    def _note(self, left: AssumedRole | None, taken_by: AssumedRole | None) -> None:
-        if left is not None and left is not taken_by:
-            self._left[left] = None if taken_by is None else weakref.ref(taken_by)
-
-    def _serve(self, role: AssumedRole) -> dict[str, str | None]:
-        if self._live is None:
-            from stsnb.live import Live  # few ask for it: not before somebody does
-
-            self._live = Live()
-        return self._live.serve(role, self._environment.of_user())
-
-    def _serve_no_others(self) -> None:
-        """Have the roles that were dropped refused to their child processes."""
-        if self._live is not None:
-            roles = [role for scope in self._scopes for role in (scope.role, *scope.lived)]
-            self._live.keep([role for role in roles if role is not None and role.live])
-
-    def _open(self, scope: Scope) -> None:
-        scope.role = self.current()
-        self._scopes.append(scope)
-
-    def _put_in_force(self, role: AssumedRole) -> None:
-        try:
-            self._show(role)
-        except BaseException:
-            self._serve_no_others()
-            raise
-        inner, replaced = self._scopes[-1], self.current()
-        inner.role, inner.replaced, inner.replaced_at = role, lambda: replaced, time.monotonic()
-        if replaced is not None and replaced.live:
-            inner.lived.append(replaced)
-        if role.live:  # run again, it takes the place of the earlier one for the children too
-            inner.lived = [lived for lived in inner.lived if not lived.is_same_as(role)]
-        self._watch(role)
-        if replaced is not None and replaced.is_same_as(role) and not self._stands(replaced):
-            # The cell was run again: its earlier outputs hold the earlier role, which nobody needs any more.
-            self._keeper.unwatch(replaced.credentials)
-
-    def _watch(self, role: AssumedRole | None) -> None:
-        if role is not None:
-            self._keeper.watch(role.credentials)
-
-    def _stands(self, role: AssumedRole) -> bool:
-        return any(scope.role is role for scope in self._scopes)
-
-    def _enter(self, role: AssumedRole) -> None:
-        inner = self._scopes[-1]
-        if inner.role is not role:
-            self._show(role)
-        elif inner.opened_for is not role:
-            inner.role, inner.replaced = inner.replaced(), _nobody
-            self._watch(inner.role)
-        self._scopes.append(Scope(role, opened_for=role))
-        self._watch(role)
-
-    def _leave(self, role: AssumedRole) -> None:
-        for scope in reversed(self._scopes):
-            if scope.opened_for is role:
-                self._end(scope)
-                break
-
-    def _end(self, scope: Scope) -> None:
-        if scope not in self._scopes:
-            return
-        left = [other for other in self._scopes if other is not scope]
-        if left[-1].role is not self.current():
-            self._show(left[-1].role)
-        self._scopes = left
-        self._watch(self.current())
-        self._serve_no_others()
+            self._in_force.let_go()
 
     def _drop(self) -> AssumedRole | None:
-        role = self.current()
-        if role is not None:
-            self._show(None)
-            self._scopes[-1].role, self._scopes[-1].replaced = None, _nobody
-            self._scopes[-1].lived = []
-            self._serve_no_others()
-            if not self._stands(role):
-                self._keeper.unwatch(role.credentials)
         self._sources.clear()
-        return role
+        return self._in_force.drop()
 
     def _release(self, role: AssumedRole) -> None:
         if self.current() is role:
-            self._drop()
-        for scope in self._scopes:
-            scope.role = None if scope.role is role else scope.role
-            scope.replaced = _nobody if scope.replaced() is role else scope.replaced
-            scope.lived = [lived for lived in scope.lived if lived is not role]
-        self._serve_no_others()
-        self._left[role] = None
-        self._keeper.unwatch(role.credentials)
+            self._sources.clear()
+        self._in_force.release(role)
 
     def _reset(self) -> None:
-        self._show(None)
-        self._scopes = [Scope()]
+        self._in_force.reset()
         self._sources.clear()
         self._mfa_sessions.clear()
         known.forget()
-        if self._live is not None:
-            self._live.end()
         self._keeper.stop()
 
 

@@ -203,7 +203,8 @@ class RoleMagics(Magics):
 
     def _run(self, cell: str, assume: Callable[[], AssumedRole]) -> None:
         """Run a cell under a role, and put back what was in force before, however the cell ends."""
-        from stsnb.kernel import Scope, kernel
+        from stsnb.inforce import Scope
+        from stsnb.kernel import kernel
 
         shell: Any = self.shell
         if shell.should_run_async(cell, transformed_cell=shell.transform_cell(cell)):

@@ -388,7 +388,7 @@ def test_the_keepers_look_does_not_take_from_a_with_what_it_puts_back(short: Scr
 def test_a_role_that_is_let_go_is_collected_and_not_renewed(
     short: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stsnb.kernel.REPLACED_HELD_SECONDS", 0.0)
+    monkeypatch.setattr("stsnb.inforce.REPLACED_HELD_SECONDS", 0.0)
     let_go = weakref.ref(stsnb.assume_role(ROLE, "first"))
     stsnb.assume_role(ROLE, "second")
     kernel._let_go()  # the keeper does, at each look

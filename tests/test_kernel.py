@@ -29,7 +29,8 @@ from stsnb.demo import (
     USER_ARN,
     EmbeddedAWS,
 )
-from stsnb.kernel import Scope, kernel
+from stsnb.inforce import Scope
+from stsnb.kernel import kernel
 from stsnb.request import AssumeRoleRequest
 from stsnb.threads import Beside
 from tests.sts import ROLE, ScriptedSTS
@@ -366,7 +367,7 @@ def test_an_interrupt_at_any_line_of_a_drop_leaves_the_old_state_or_the_new_one(
 
 def test_an_interrupt_at_any_line_of_a_scopes_beginning_leaves_it_to_be_ended(sts: ScriptedSTS) -> None:
     role = stsnb.assume_role(ROLE)
-    scopes, outcomes, scope = list(kernel._scopes), set(), Scope()
+    scopes, outcomes, scope = list(kernel._in_force._scopes), set(), Scope()
 
     def begin() -> None:
         nonlocal scope
@@ -374,9 +375,9 @@ def test_an_interrupt_at_any_line_of_a_scopes_beginning_leaves_it_to_be_ended(st
         kernel.open(scope)
 
     for _ in interrupt_at_each_line(begin):
-        outcomes.add(scope in kernel._scopes)
+        outcomes.add(scope in kernel._in_force._scopes)
         kernel.close(scope)
-        assert kernel._scopes == scopes
+        assert kernel._in_force._scopes == scopes
         assert stsnb.current_role() is role
     assert outcomes == {True, False}
 

@@ -23,7 +23,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 import stsnb
-from stsnb import kernel as rules
+from stsnb import inforce as rules
 from stsnb.credentials import RoleCredentials
 from stsnb.demo import BUCKET, ROLE_ARN, EmbeddedAWS
 from stsnb.endpoint import Endpoint
@@ -146,11 +146,11 @@ def test_nothing_is_left_even_if_the_endpoint_cannot_be_ended(
     def refused(_: Endpoint) -> None:
         raise RuntimeError("cannot join thread")
 
-    assert kernel._live is not None
+    assert kernel._in_force._live is not None
     with monkeypatch.context() as broken:
         broken.setattr(Endpoint, "stop", refused)
         with pytest.raises(RuntimeError, match="cannot join"):
-            kernel._live.end()
+            kernel._in_force._live.end()
     assert not folder.exists()
 
 
@@ -236,8 +236,8 @@ def test_an_environment_that_refuses_leaves_nobody_served(
         with pytest.raises(stsnb.AssumeRoleError, match="Cannot allocate memory"):
             stsnb.assume_role(ROLE, live=True)
     assert stsnb.current_role() is None
-    assert kernel._live is not None
-    assert {served.role for served in kernel._live._served.values()} == {None}
+    assert kernel._in_force._live is not None
+    assert {served.role for served in kernel._in_force._live._served.values()} == {None}
 
 
 def test_without_a_folder_the_role_in_force_stays(

@@ -18,7 +18,8 @@ from IPython.utils.capture import CapturedIO, capture_output
 import stsnb
 from stsnb import defaults
 from stsnb.demo import ARCHIVE_BUCKET, ARCHIVE_ROLE_ARN, BUCKET, PAYROLL_ROLE_ARN, ROLE_ARN, EmbeddedAWS
-from stsnb.kernel import Scope, kernel
+from stsnb.inforce import Scope
+from stsnb.kernel import kernel
 from tests.sts import ROLE, SECRET_MARK, MFADevice, ScriptedSTS
 
 DEVICE = MFADevice.serial_number
@@ -339,11 +340,11 @@ def test_an_interrupt_while_a_cell_begins_puts_back(
         raise KeyboardInterrupt
 
     run(shell, f"%assume_role {ROLE} before")
-    scopes = list(kernel._scopes)
+    scopes = list(kernel._in_force._scopes)
     monkeypatch.setattr(kernel, "open", interrupted)
     with unchanged():
         assert "KeyboardInterrupt" in run(shell, f"%%assume_role {ROLE}\n1", fails=True)
-    assert kernel._scopes == scopes
+    assert kernel._in_force._scopes == scopes
 
 
 def test_a_cell_with_a_syntax_error_fails_and_puts_back(shell: InteractiveShell, sts: ScriptedSTS) -> None:
