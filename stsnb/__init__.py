@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from stsnb.api import assume_role, current_role, drop_role
     from stsnb.errors import AssumeRoleError
-    from stsnb.role import AssumedRole
+    from stsnb.roles.assumed_role import AssumedRole
     from stsnb.widgets.form import AssumeRoleForm
 
 __version__ = "0.1.0"
@@ -22,7 +22,7 @@ __all__ = ["AssumeRoleError", "AssumeRoleForm", "AssumedRole", "assume_role", "c
 _HOMES = {
     "AssumeRoleError": "stsnb.errors",
     "AssumeRoleForm": "stsnb.widgets.form",
-    "AssumedRole": "stsnb.role",
+    "AssumedRole": "stsnb.roles.assumed_role",
     "assume_role": "stsnb.api",
     "current_role": "stsnb.api",
     "drop_role": "stsnb.api",
@@ -54,9 +54,9 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     AssumeRoleError
         If what is configured for AssumeRole cannot be used; nothing is added then.
     """
-    from stsnb.completion import complete_in
-    from stsnb.config import configure
-    from stsnb.magics import RoleMagics
+    from stsnb.config.traits import configure
+    from stsnb.ipython.completer import complete_in
+    from stsnb.ipython.magics import RoleMagics
 
     configure(shell)
     shell.register_magics(RoleMagics)
@@ -73,9 +73,9 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     """
     if _reloading():
         return
-    from stsnb.completion import do_not_complete_in
-    from stsnb.config import unconfigure
-    from stsnb.magics import RoleMagics
+    from stsnb.config.traits import unconfigure
+    from stsnb.ipython.completer import do_not_complete_in
+    from stsnb.ipython.magics import RoleMagics
 
     do_not_complete_in(shell)
     unconfigure(shell)

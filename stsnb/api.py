@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stsnb.asking import asked_for
+from stsnb._redaction import bare_interrupt
 from stsnb.kernel import kernel
-from stsnb.quiet import bare_interrupt
-from stsnb.role import AssumedRole
+from stsnb.resolve import asked_for
+from stsnb.roles.assumed_role import AssumedRole
 
 
 @bare_interrupt
@@ -43,7 +43,7 @@ def assume_role(
     is assumed with the credentials that the process had before any role. As a context manager the result puts
     back at its end what was in force before.
 
-    What is left out is what an alias says, then a profile, then the configuration (`stsnb.config.AssumeRole`).
+    What is left out is what an alias says, then a profile, then the configuration (`stsnb.config.traits.AssumeRole`).
 
     The names and limits are those of STS (`STS API reference, AssumeRole
     <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>`_).
@@ -130,7 +130,7 @@ def assume_role(
     try:
         asked = asked_for(role, given, kernel.environ_of_user())
     except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
-        from stsnb.advice import explain  # a failure alone needs IPython, which it imports
+        from stsnb.errors.explain import explain  # a failure alone needs IPython, which it imports
 
         raise explain(error) from None
     if live and not inject:

@@ -9,21 +9,21 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from stsnb import known
-from stsnb.chain import fingerprint
-from stsnb.credentials import RoleCredentials
-from stsnb.environment import Environment, credential_variables
-from stsnb.inforce import InForce, Scope, Standing
-from stsnb.keeper import Keeper
-from stsnb.mfa import MFASessions
-from stsnb.question import Question, explained
-from stsnb.request import AssumeRoleRequest, InvalidRequestError
-from stsnb.response import AssumeRoleResponse
-from stsnb.role import AssumedRole
-from stsnb.rolechain import RoleSource
-from stsnb.source import Source
-from stsnb.threads import Beside, in_forked_children, uninterrupted
-from stsnb.webidentity import WebIdentitySource
+from stsnb._threads import BackgroundCall, in_forked_children, uninterrupted
+from stsnb.config import catalog
+from stsnb.injection.environment import Environment, credential_variables
+from stsnb.injection.scopes import RoleState, Scope, Scopes
+from stsnb.roles.assumed_role import AssumedRole
+from stsnb.roles.chaining import RoleSource
+from stsnb.roles.credentials import RoleCredentials
+from stsnb.roles.fetcher import AssumeRoleFetcher, explained
+from stsnb.roles.renewer import Renewer
+from stsnb.sources.mfa import MFASessions
+from stsnb.sources.provider_chain import fingerprint
+from stsnb.sources.source import Source
+from stsnb.sources.web_identity import WebIdentitySource
+from stsnb.sts.request import AssumeRoleRequest, InvalidRequestError
+from stsnb.sts.response import AssumeRoleResponse
 
 T = TypeVar("T")
 
@@ -51,8 +51,8 @@ class Kernel:
         self._environment = environment or Environment()
         self._begin()
         in_forked_children(self._begin)
-        self._keeper = Keeper(self._let_go)
-        self._in_force = InForce(self._environment, self._keeper)
+        self._keeper = Renewer(self._let_go)
+        self._scopes = Scopes(self._environment, self._keeper)
         # By the profile that asks, the one that names the role, and the file of a web identity.
         self._sources: dict[tuple[str | None, ...], tuple[tuple[object, ...], Source]] = {}
         self._mfa_sessions = MFASessions()
@@ -67,7 +67,7 @@ class Kernel:
 
     def current(self) -> AssumedRole | None:
         """Return the role in force, or None."""
-        return self._in_force.role
+        return self._scopes.role
 
     def bundle(self, role: AssumedRole) -> dict[str, object]:
         """Return what a notebook shows of a role beside text and HTML: what `face` makes of it.
@@ -84,7 +84,7 @@ class Kernel:
         """
         return self.face(role) if self.face is not None else {}
 
-    def standing(self, role: AssumedRole) -> Standing:
+    def standing(self, role: AssumedRole) -> RoleState:
         """Tell how a role stands.
 
         Parameters
@@ -94,9 +94,9 @@ class Kernel:
 
         Returns
         -------
-        Standing
+        RoleState
         """
-        return self._in_force.standing(role)
+        return self._scopes.standing(role)
 
     def listen(self, listener: Listener) -> None:
         """Tell somebody of every change from now on: another role in force, a renewal that begins, ends, or fails.
@@ -164,10 +164,10 @@ class Kernel:
             self._sources.pop(asks, None)
             named = profile or role_profile or self._profile_of_user()
             raise explained(error, request, source, region, named) from None
-        known.remember(role.role_arn, role.session_name)
+        catalog.remember(role.role_arn, role.session_name)
         if inject:
             try:
-                self._change(lambda: self._in_force.put(role))
+                self._change(lambda: self._scopes.put(role))
             except OSError as error:
                 raise _not_put(error) from None
         else:
@@ -212,7 +212,7 @@ class Kernel:
         scope : Scope
             A new one. Who is interrupted here has it in hand, begun or not, and closes it.
         """
-        self._change(lambda: self._in_force.open(scope))
+        self._change(lambda: self._scopes.open(scope))
 
     def close(self, scope: Scope) -> None:
         """End a scope, in whatever order: in force is then what is in the innermost scope that is left.
@@ -222,7 +222,7 @@ class Kernel:
         scope : Scope
             One that `open` began; one that has ended, or never began, is passed over.
         """
-        self._change(lambda: self._in_force.end(scope))
+        self._change(lambda: self._scopes.end(scope))
 
     def enter(self, role: AssumedRole) -> None:
         """Give a role a scope of its own; the one that it stands in returns to what it replaced there.
@@ -232,7 +232,7 @@ class Kernel:
         role : AssumedRole
             The role of a ``with`` statement.
         """
-        self._change(lambda: self._in_force.enter(role))
+        self._change(lambda: self._scopes.enter(role))
 
     def leave(self, role: AssumedRole) -> None:
         """End the innermost scope that was opened for a role.
@@ -242,7 +242,7 @@ class Kernel:
         role : AssumedRole
             The role of a ``with`` statement.
         """
-        self._change(lambda: self._in_force.leave(role))
+        self._change(lambda: self._scopes.leave(role))
 
     def release(self, role: AssumedRole) -> None:
         """Take a role out of force in all scopes that it stands in.
@@ -311,10 +311,10 @@ class Kernel:
     def _ask(
         self, source: Source, request: AssumeRoleRequest, region: str | None, refresh: bool, live: bool
     ) -> AssumedRole:
-        question = Question(request, source, region, self._mfa_sessions, refresh=refresh)
+        question = AssumeRoleFetcher(request, source, region, self._mfa_sessions, refresh=refresh)
 
         def ended(when: datetime, error: Exception | None) -> Exception:
-            from stsnb.advice import ended
+            from stsnb.errors.explain import ended
 
             return ended(question.request, when, error, needs_code=question.needs_code)
 
@@ -328,7 +328,7 @@ class Kernel:
         credentials.has_readers = live
         # The role's session needs boto3, whose import takes as long as STS does to answer: it begins when the
         # question has left, since two threads that both compute would only share one interpreter.
-        session = Beside(lambda: source.session_for(credentials, self.environ_of_user, region))
+        session = BackgroundCall(lambda: source.session_for(credentials, self.environ_of_user, region))
         question.renew(credentials, request.token_code, meanwhile=session.start)
         settings = source.settings(self.environ_of_user(), region)
         profile = question.source.profile_settings() if live else None
@@ -343,22 +343,22 @@ class Kernel:
 
     def _let_go(self) -> None:
         with self._lock:
-            self._in_force.let_go()
+            self._scopes.let_go()
 
     def _drop(self) -> AssumedRole | None:
         self._sources.clear()
-        return self._in_force.drop()
+        return self._scopes.drop()
 
     def _release(self, role: AssumedRole) -> None:
         if self.current() is role:
             self._sources.clear()
-        self._in_force.release(role)
+        self._scopes.release(role)
 
     def _reset(self) -> None:
-        self._in_force.reset()
+        self._scopes.reset()
         self._sources.clear()
         self._mfa_sessions.clear()
-        known.forget()
+        catalog.forget()
         self._keeper.stop()
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from stsnb.arn import shorten
 from stsnb.errors import AssumeRoleError
+from stsnb.sts.arn import shorten
 
 #: How to ask for a role, where there is no form.
 HOW = (

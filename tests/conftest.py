@@ -11,10 +11,10 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from pytest_httpserver import HTTPServer
 
-from stsnb import defaults
+from stsnb.config import settings
 from stsnb.demo import EmbeddedAWS
 from stsnb.kernel import kernel
-from tests.sts import ScriptedSTS
+from tests.scripted_sts import ScriptedSTS
 
 
 @pytest.fixture(scope="session")
@@ -34,10 +34,10 @@ def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     kernel.reset()
-    defaults.put(defaults.Defaults())
+    settings.put(settings.Settings())
     yield
     kernel.reset()
-    defaults.put(defaults.Defaults())
+    settings.put(settings.Settings())
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 import stsnb
+from stsnb._threads import BackgroundCall
 from stsnb.demo import (
     ARCHIVE_BUCKET,
     ARCHIVE_KEY,
@@ -29,11 +30,10 @@ from stsnb.demo import (
     USER_ARN,
     EmbeddedAWS,
 )
-from stsnb.inforce import Scope
+from stsnb.injection.scopes import Scope
 from stsnb.kernel import kernel
-from stsnb.request import AssumeRoleRequest
-from stsnb.threads import Beside
-from tests.sts import ROLE, ScriptedSTS
+from stsnb.sts.request import AssumeRoleRequest
+from tests.scripted_sts import ROLE, ScriptedSTS
 
 State = tuple[dict[str, str], Any, Any]
 
@@ -367,7 +367,7 @@ def test_an_interrupt_at_any_line_of_a_drop_leaves_the_old_state_or_the_new_one(
 
 def test_an_interrupt_at_any_line_of_a_scopes_beginning_leaves_it_to_be_ended(sts: ScriptedSTS) -> None:
     role = stsnb.assume_role(ROLE)
-    scopes, outcomes, scope = list(kernel._in_force._scopes), set(), Scope()
+    scopes, outcomes, scope = list(kernel._scopes._scopes), set(), Scope()
 
     def begin() -> None:
         nonlocal scope
@@ -375,9 +375,9 @@ def test_an_interrupt_at_any_line_of_a_scopes_beginning_leaves_it_to_be_ended(st
         kernel.open(scope)
 
     for _ in interrupt_at_each_line(begin):
-        outcomes.add(scope in kernel._in_force._scopes)
+        outcomes.add(scope in kernel._scopes._scopes)
         kernel.close(scope)
-        assert kernel._in_force._scopes == scopes
+        assert kernel._scopes._scopes == scopes
         assert stsnb.current_role() is role
     assert outcomes == {True, False}
 
@@ -396,7 +396,7 @@ def test_roles_assumed_by_many_threads_at_once_leave_one_whole_role(sts: Scripte
 
 
 def test_what_runs_beside_is_begun_once_by_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    beside = Beside(lambda: "done")
+    beside = BackgroundCall(lambda: "done")
     begin, begun, other = beside._thread.start, [], threading.Thread(target=beside.start)
 
     def start() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stsnb.ipython.magics import RoleMagics
 from stsnb.line import arguments_of, line_of
-from stsnb.magics import RoleMagics
 
 ROLE = "arn:aws:iam::123456789012:role/role-for-s3-fileserver"
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import traitlets
 
-from stsnb.card import first_line, remarks, via
 from stsnb.kernel import Kernel
-from stsnb.role import AssumedRole
-from stsnb.widgets.beside import Beside
-from stsnb.widgets.files import text_of
+from stsnb.roles.assumed_role import AssumedRole
+from stsnb.roles.display import first_line, remarks, via
+from stsnb.widgets.assets import text_of
+from stsnb.widgets.subshell import SubshellWidget
 
 
-class Badge(Beside):
+class Badge(SubshellWidget):
     """A role as a widget: what is shown of it anywhere follows the one role.
 
     It is made by `badge_of` and asks and changes nothing by itself. The browser counts down; a message is sent

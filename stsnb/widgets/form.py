@@ -12,18 +12,18 @@ from typing import Any
 import ipywidgets
 import traitlets
 
-from stsnb import defaults, known
-from stsnb.advice import explain
 from stsnb.api import assume_role
-from stsnb.asking import asked_for
+from stsnb.config import catalog, settings
 from stsnb.errors import AssumeRoleError
+from stsnb.errors.explain import explain
 from stsnb.kernel import kernel
 from stsnb.line import HOW, line_of
-from stsnb.request import InvalidRequestError, default_session_name
-from stsnb.role import AssumedRole
+from stsnb.resolve import asked_for
+from stsnb.roles.assumed_role import AssumedRole
+from stsnb.sts.request import InvalidRequestError, default_session_name
+from stsnb.widgets.assets import text_of
 from stsnb.widgets.badge import badge_of
-from stsnb.widgets.beside import Beside
-from stsnb.widgets.files import text_of
+from stsnb.widgets.subshell import SubshellWidget
 
 _MINUTE, _HOUR = 60, 3600
 # Within STS's limits of 900 and 43200 seconds.
@@ -47,7 +47,7 @@ _FIELDS = frozenset(
 )
 
 
-class Fields(Beside):
+class Fields(SubshellWidget):
     """The fields of the form, the line that they stand for, and what came of asking.
 
     The MFA code is not among them: the browser sends it once, in a message that nothing stores.
@@ -228,22 +228,22 @@ def _told(error: BaseException) -> dict[str, Any]:
 
 def _choices() -> dict[str, Any]:
     environ = kernel.environ_of_user()
-    named = [*known.aliases(), *known.role_profiles(environ), *known.role_arns(environ)]
-    configured = defaults.current().general.get("duration_seconds")
+    named = [*catalog.aliases(), *catalog.role_profiles(environ), *catalog.role_arns(environ)]
+    configured = settings.current().general.get("duration_seconds")
     durations = sorted({*_DURATIONS, *([configured] if configured else [])})
     return {
         "roles": list(dict.fromkeys(named)),
-        "profiles": known.profiles(environ),
-        "regions": known.regions(),
-        "serial_numbers": known.serial_numbers(environ),
-        "policy_arns": known.policy_arns(),
+        "profiles": catalog.profiles(environ),
+        "regions": catalog.regions(),
+        "serial_numbers": catalog.serial_numbers(environ),
+        "policy_arns": catalog.policy_arns(),
         "durations": [[str(seconds), _in_words(seconds)] for seconds in durations],
     }
 
 
 def _filled_in() -> dict[str, str]:
     """Return what stands in the fields at the beginning: what is configured."""
-    general = defaults.current().general
+    general = settings.current().general
     return {
         "session_name": general.get("session_name") or default_session_name(),
         "duration_seconds": str(general.get("duration_seconds", "")),

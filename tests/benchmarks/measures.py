@@ -22,7 +22,7 @@ from botocore.credentials import RefreshableCredentials
 
 import stsnb
 from stsnb.demo import BUCKET, CSV_KEY, ROLE_ARN
-from stsnb.endpoint import Endpoint
+from stsnb.injection.credential_server import CredentialServer
 from tests.benchmarks.browser import click_to_badge
 
 #: How long AWS's own STS takes to answer.
@@ -272,7 +272,7 @@ roles = [stsnb.assume_role({ROLE_ARN!r}, name, inject=False) for name in ("RoleS
 times = []
 for turn in range(21):
     start = time.perf_counter()
-    kernel._in_force.put(roles[turn % 2])
+    kernel._scopes.put(roles[turn % 2])
     times.append(time.perf_counter() - start)
     if {{used}}:
         pl.read_csv("s3://{BUCKET}/{CSV_KEY}"), pd.read_csv("s3://{BUCKET}/{CSV_KEY}")
@@ -369,7 +369,7 @@ def endpoint_p99() -> tuple[float, float]:
 
 def endpoint_end() -> tuple[float, float]:
     """How long the endpoint takes to end with 100 clients connected, of the second that it may."""
-    endpoint = Endpoint(lambda _token, _patient: None)
+    endpoint = CredentialServer(lambda _token, _patient: None)
     port = int(endpoint.start().split("/")[2].split(":")[1])
     connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
     try:

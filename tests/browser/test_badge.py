@@ -16,7 +16,7 @@ from pytest_httpserver import HTTPServer
 from tests.browser.accessibility import violations
 from tests.browser.notebook import Mode, Notebook, Theme
 from tests.sandbox import wait_until
-from tests.sts import ROLE, SECRET_MARK, ScriptedSTS
+from tests.scripted_sts import ROLE, SECRET_MARK, ScriptedSTS
 
 DEVICE = "arn:aws:iam::123456789012:mfa/myid"
 ACCOUNT = "arn:aws:iam::123456789012:role"

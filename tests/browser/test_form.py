@@ -9,12 +9,12 @@ from playwright.sync_api import Locator, expect
 from pytest_httpserver import HTTPServer
 
 from stsnb.demo import EmbeddedAWS
-from stsnb.request import default_session_name
+from stsnb.sts.request import default_session_name
 from tests.browser.accessibility import violations
 from tests.browser.notebook import Notebook, Theme
 from tests.browser.test_badge import BUSY, badge, prepared, time_of
 from tests.sandbox import free_ports, wait_until
-from tests.sts import ROLE, ScriptedSTS
+from tests.scripted_sts import ROLE, ScriptedSTS
 
 DEVICE = "arn:aws:iam::123456789012:mfa/myid"
 CODE = "871306"

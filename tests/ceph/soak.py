@@ -23,8 +23,8 @@ import s3fs
 from botocore.config import Config
 
 import stsnb
-from stsnb import limits
-from stsnb.role import AssumedRole
+from stsnb.roles.assumed_role import AssumedRole
+from stsnb.sts import limits
 from tests.ceph.gateway import CephGateway
 from tests.ceph.world import ALLOWED, BODY, KEY, ROLE_ARN
 

@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 import stsnb
-from stsnb import credentials as rules
-from stsnb import limits
 from stsnb.kernel import kernel
+from stsnb.roles import credentials as rules
+from stsnb.sts import limits
 from tests.ceph.gateway import CephGateway
 from tests.ceph.world import ALLOWED, BODY, CHAINED_ARN, KEY, OTHER, READER_ARN, ROLE_ARN
 from tests.sandbox import wait_until

@@ -13,10 +13,10 @@ import s3fs
 from botocore.exceptions import ClientError
 
 import stsnb
-from stsnb import credentials as rules
-from stsnb import limits
 from stsnb.kernel import kernel
-from stsnb.response import AssumeRoleResponse
+from stsnb.roles import credentials as rules
+from stsnb.sts import limits
+from stsnb.sts.response import AssumeRoleResponse
 from tests.ceph.gateway import CephGateway
 from tests.ceph.world import ALLOWED, BODY, KEY, ROLE_ARN
 from tests.sandbox import wait_until

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tests.ceph.soak import READERS, Reader
 
-NOT_ROTATED = "from stsnb.environment import Environment; Environment.renew = lambda *_: None"
+NOT_ROTATED = "from stsnb.injection.environment import Environment; Environment.renew = lambda *_: None"
 ASKED_TWICE = """
-from stsnb.source import Source
+from stsnb.sources.source import Source
 once = Source.assume_role
 Source.assume_role = lambda *given: (once(*given), once(*given))[1]
 """

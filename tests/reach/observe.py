@@ -17,7 +17,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 import stsnb
-from stsnb import limits
+from stsnb.sts import limits
 from tests.ceph.world import ALLOWED, KEY, OTHER, READER_ARN, ROLE_ARN
 from tests.reach.children import Child, Upload
 from tests.reach.readers import READERS, REFUSALS, Read

@@ -1,0 +1,1 @@
+"""What makes the whole process act as the active role."""

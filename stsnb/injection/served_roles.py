@@ -1,0 +1,233 @@
+"""ServedRoles: the roles that child processes ask for while they run, instead of getting keys when they start."""
+
+from __future__ import annotations
+
+import atexit
+import hmac
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Collection, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import NamedTuple
+
+from stsnb._threads import in_forked_children
+from stsnb.injection.config_overlay import ConfigOverlay
+from stsnb.injection.credential_server import Answer, CredentialServer
+from stsnb.injection.environment import live_variables, past_the_proxy
+from stsnb.roles.assumed_role import AssumedRole
+from stsnb.sts.response import AssumeRoleResponse
+
+#: Who asks the endpoint should get credentials with this much life left, in seconds: botocore asks again at every
+#: signing when there is less (its advisory window); other SDKs do at 5 minutes or later.
+WINDOW_SECONDS = 900.0
+#: How many roles that are not served any more are remembered, to tell their children what became of them.
+_REMEMBERED = 16
+
+
+class ServedRoles:
+    """The roles that are served to child processes, each with a token of its own.
+
+    A child keeps the role that it was started under: with its token it gets that role's credentials, whatever is
+    in force in the notebook meanwhile, until the role is dropped. After that it is told so.
+
+    It belongs to the kernel, which lets one thread at a time change it; the endpoint's thread only reads.
+    """
+
+    def __init__(self) -> None:
+        self._served: dict[str, _Served] = {}
+        self._endpoint = CredentialServer(self._answer)
+        in_forked_children(self._forget)
+        atexit.register(self.end)
+
+    def _forget(self) -> None:
+        # In a forked child: the files and the endpoint are its parent's, which goes on serving it too.
+        self._served = {}
+
+    def serve(self, role: AssumedRole, environ: Mapping[str, str]) -> dict[str, str | None]:
+        """Serve a role from now on; if the same role was assumed before, in its place.
+
+        Its earlier children go on with the token that they have. Later ones have that token too, unless the user
+        has pointed to other files or proxies meanwhile.
+
+        Parameters
+        ----------
+        role : AssumedRole
+            The role.
+        environ : mapping
+            The environment without what stsnb put in.
+
+        Returns
+        -------
+        dict
+            The variables by which a child process finds it; None where a variable has to go.
+
+        Raises
+        ------
+        OSError
+            If there is no port or no room for a file; nothing is served then.
+        """
+        surroundings = _Surroundings.of(self._endpoint.start(), environ)
+        same = [
+            served
+            for served in self._served.values()
+            if served.role is not None and served.role.is_same_as(role)
+        ]
+        fitting = next((served for served in same if served.surroundings == surroundings), None)
+        if fitting is None:
+            fitting = self._begin(role, surroundings, environ)
+        for served in same:
+            served.role = role
+        return fitting.variables
+
+    def _begin(self, role: AssumedRole, surroundings: _Surroundings, environ: Mapping[str, str]) -> _Served:
+        token = secrets.token_urlsafe(32)
+        # mkdtemp makes a folder that is its user's only.
+        folder = Path(tempfile.mkdtemp(prefix="stsnb-")).resolve()
+        try:
+            token_file = folder / "token"
+            descriptor = os.open(token_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(token)  # without a line's end: botocore refuses a token that has one
+            overlay = ConfigOverlay(
+                folder, surroundings.config, surroundings.credentials, role.profile_settings or {}
+            )
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        variables = live_variables(
+            surroundings.url, token, token_file, overlay.path, overlay.profile, environ
+        )
+        served = _Served(role, folder, overlay, surroundings, variables)
+        self._served = {**self._served, token: served}
+        return served
+
+    def keep(self, roles: Collection[AssumedRole]) -> None:
+        """Serve no other roles than these any more.
+
+        Parameters
+        ----------
+        roles : collection of AssumedRole
+            Those whose children may go on.
+        """
+        for served in self._served.values():
+            if served.role is not None and not any(served.role.is_same_as(role) for role in roles):
+                served.end()
+        ended = [token for token, served in self._served.items() if served.role is None]
+        for token in ended[:-_REMEMBERED]:
+            self._served.pop(token).remove()
+
+    def look(self) -> None:
+        """Let child processes see what the user has written into the config meanwhile."""
+        for served in list(self._served.values()):
+            try:
+                served.overlay.write()
+            except OSError:  # no room on the disk, or the folder has been cleared away: nobody's fault here
+                continue
+
+    def end(self) -> None:
+        """Serve nothing, and leave nothing: neither the thread nor a file."""
+        try:
+            self._endpoint.stop()
+        finally:
+            for served in self._served.values():
+                served.remove()
+            self._served = {}
+
+    def _answer(self, token: str, patient: bool) -> Answer | None:
+        """Answer who asks, on the endpoint's thread."""
+        found = None
+        for known, served in list(self._served.items()):  # each is compared, for the same time
+            if hmac.compare_digest(known.encode(), token.encode()):
+                found = served
+        if found is None:
+            return _NOBODY
+        return found.answer(patient)
+
+
+class _Surroundings(NamedTuple):
+    """What children are told beside the role: the same role needs other variables where this is another."""
+
+    url: str
+    config: Path
+    credentials: Path
+    past_the_proxy: dict[str, str]
+
+    @classmethod
+    def of(cls, url: str, environ: Mapping[str, str]) -> _Surroundings:
+        config = _expanded(environ.get("AWS_CONFIG_FILE", "~/.aws/config"))
+        credentials = _expanded(environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
+        return cls(url, config, credentials, past_the_proxy(environ))
+
+
+class _Served:
+    """One role, and what its children were told."""
+
+    def __init__(
+        self,
+        role: AssumedRole,
+        folder: Path,
+        overlay: ConfigOverlay,
+        surroundings: _Surroundings,
+        variables: dict[str, str | None],
+    ) -> None:
+        self.role: AssumedRole | None = role
+        self.overlay = overlay
+        self.surroundings = surroundings
+        self.variables = variables
+        self._folder = folder
+        self._name = role.role_name
+        self._last: tuple[AssumeRoleResponse | None, bytes] = None, b""
+
+    def end(self) -> None:
+        """Serve no more. The files stay until the kernel ends: without its token's file a child could not ask."""
+        self.role, self._last = None, (None, b"")
+
+    def remove(self) -> None:
+        """Remove the files."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def answer(self, patient: bool) -> Answer | None:
+        role = self.role
+        if role is None:
+            return Answer.refusal(404, "RoleDropped", f"The notebook has dropped the role {self._name}.")
+        credentials, response = role.credentials, role.response
+        left = (response.expiration - datetime.now(timezone.utc)).total_seconds()
+        if left < WINDOW_SECONDS and credentials.is_due:
+            if credentials.nudge is not None:
+                credentials.nudge()
+            if patient:
+                return None
+        if left <= 0:
+            return Answer.refusal(503 if role.renewable else 403, "ExpiredToken", _ended(role))
+        if self._last[0] is not response:
+            self._last = response, _written(response, role.account_id)
+        return Answer(200, self._last[1])
+
+
+def _expanded(path: str) -> Path:
+    # Not Path.expanduser, which fails where there is no home.
+    return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
+_NOBODY = Answer.refusal(
+    403, "AccessDenied", "The Authorization header is not a token of this notebook's kernel."
+)
+
+
+def _ended(role: AssumedRole) -> str:
+    why = f" and cannot be renewed: {role.renewal_error}" if role.renewal_error else "."
+    return f"The session of the role {role.role_name} ended at {role.expiration:%Y-%m-%d %H:%M:%S} UTC{why}"
+
+
+def _written(response: AssumeRoleResponse, account_id: str | None) -> bytes:
+    found = {
+        "AccessKeyId": response.access_key_id,
+        "SecretAccessKey": response.secret_access_key,
+        "Token": response.session_token,
+        "Expiration": f"{response.expiration:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    return json.dumps(found if account_id is None else {**found, "AccountId": account_id}).encode()

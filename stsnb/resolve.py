@@ -1,0 +1,115 @@
+"""Asking: what was given, an alias, a profile and the configuration make one request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from stsnb.config import settings
+from stsnb.roles.assumed_role import AssumedRole
+from stsnb.sources.profiles import KEY_OF_PARAMETER, RoleProfile, role_profile
+from stsnb.sts.arn import shorten
+from stsnb.sts.limits import MAX_CHAINED_DURATION_SECONDS
+from stsnb.sts.request import NOT_WITH_WEB_IDENTITY, AssumeRoleRequest, InvalidRequestError
+
+
+class ResolvedRequest(NamedTuple):
+    """A request, and who sends it how."""
+
+    #: What to ask of STS.
+    request: AssumeRoleRequest
+    #: The profile that asks; the profile that names the role; the role that asks, True for the one in force.
+    profile: str | None
+    role_profile: str | None
+    chain: AssumedRole | bool | None
+    #: The region of STS and of the role's clients.
+    region: str | None
+    #: Whether to renew it, and whether child processes ask for it while they run.
+    refresh: bool
+    live: bool
+
+
+def asked_for(role: str, given: Mapping[str, Any], environ: Mapping[str, str]) -> ResolvedRequest:
+    """Put together all that is said about a role: what was given, then its alias, its profile, the configuration.
+
+    Parameters
+    ----------
+    role : str
+        The role's ARN, an alias, or a profile of ~/.aws/config with ``role_arn``.
+    given : mapping
+        Parameters of `stsnb.assume_role` by their names; those that are None were not given.
+    environ : mapping
+        The environment without what stsnb put in: it may name other files.
+
+    Returns
+    -------
+    ResolvedRequest
+
+    Raises
+    ------
+    InvalidRequestError
+        With all the faults of the request, each a sentence.
+    stsnb.sources.profile_errors.ProfileError
+        There is no such profile, or it cannot be used.
+    botocore.exceptions.ConfigParseError
+        A file cannot be parsed.
+    """
+    configured = settings.current()
+    role, asked = configured.of_alias(role, {name: held for name, held in given.items() if held is not None})
+    named = _profile_of(role, environ)
+    said: dict[str, Any] = {}
+    if named is not None:
+        said = named.parameters(with_credentials=bool(asked.get("profile") or asked.get("chain")))
+        if "web_identity_token_file" in asked:
+            said = {name: held for name, held in said.items() if name not in NOT_WITH_WEB_IDENTITY}
+    general = configured.completed({**said, **asked})
+    if named is not None and named.region and "region" not in asked:
+        # Its source brings the profile's region along, which a role that asks in its place does not.
+        general["region"] = named.region if asked.get("chain") else None
+    if general.get("chain") and "duration_seconds" not in {**said, **asked} and "duration_seconds" in general:
+        general["duration_seconds"] = min(general["duration_seconds"], MAX_CHAINED_DURATION_SECONDS)
+    role = general.pop("role_arn", role)
+    how = {name: general.pop(name, None) for name in ("profile", "chain", "region", "refresh", "live")}
+    try:
+        request = AssumeRoleRequest.of(role, **general)
+    except InvalidRequestError as error:
+        raise InvalidRequestError(
+            [(name, _told(name, sentence, named, said, asked)) for name, sentence in error.faults]
+        ) from None
+    _check_chain(how["chain"], how["profile"], request)
+    refresh, live = how.pop("refresh"), bool(how.pop("live"))
+    return ResolvedRequest(
+        request,
+        role_profile=named.name if named else None,
+        refresh=True if refresh is None else refresh,
+        live=live,
+        **how,
+    )
+
+
+def _profile_of(role: object, environ: Mapping[str, str]) -> RoleProfile | None:
+    if not isinstance(role, str) or role.strip().startswith("arn:"):
+        return None
+    return role_profile(role.strip(), environ)
+
+
+def _told(
+    name: str, sentence: str, named: RoleProfile | None, said: Mapping[str, Any], asked: Mapping[str, Any]
+) -> str:
+    """Add to a fault which key it comes from, if it stands in a profile."""
+    if named is None or name not in said or name in asked:
+        return sentence
+    return f"{sentence.removesuffix('.')} ({KEY_OF_PARAMETER[name]} of profile {named.name})."
+
+
+def _check_chain(chain: object, profile: str | None, request: AssumeRoleRequest) -> None:
+    """Refuse what contradicts itself: a role is asked for with one identity."""
+    if not chain:
+        return
+    if not isinstance(chain, (AssumedRole, bool)):
+        what = f"chain is True for the role in force, or a role that was assumed, not {shorten(chain)}."
+        raise InvalidRequestError([("chain", what)])
+    for name, held in (("profile", profile), ("web_identity_token_file", request.web_identity_token_file)):
+        if held is not None:
+            one = f"The role is asked for either with another role (chain) or with {name}: give one of them."
+            raise InvalidRequestError([("chain", one)])

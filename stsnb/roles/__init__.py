@@ -1,0 +1,1 @@
+"""Roles that were assumed, and their renewal."""

@@ -1,0 +1,182 @@
+"""How a role shows itself where there are no widgets: one line of text, or a card of HTML."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Protocol
+
+#: From here on the room that STS has for session policies and tags is worth a remark: one more may be too much.
+TELL_SIZE_OVER_PERCENT = 50
+
+_TEMPLATE = Path(__file__).with_name("display.html")
+_EDGES = ("var(--jp-success-color1, #2e7d32)", "var(--jp-warn-color1, #b26a00)")
+
+
+class Shown(Protocol):
+    """What a card tells of a role."""
+
+    @property
+    def role_name(self) -> str: ...  # noqa: D102
+    @property
+    def account_id(self) -> str | None: ...  # noqa: D102
+    @property
+    def session_name(self) -> str: ...  # noqa: D102
+    @property
+    def arn(self) -> str: ...  # noqa: D102
+    @property
+    def region(self) -> str | None: ...  # noqa: D102
+    @property
+    def expiration(self) -> datetime: ...  # noqa: D102
+    @property
+    def remaining(self) -> timedelta: ...  # noqa: D102
+    @property
+    def renewal_error(self) -> Exception | None: ...  # noqa: D102
+    @property
+    def renewable(self) -> bool: ...  # noqa: D102
+    @property
+    def scope(self) -> str | None: ...  # noqa: D102
+    @property
+    def packed_policy_size(self) -> int | None: ...  # noqa: D102
+    @property
+    def danger(self) -> str | None: ...  # noqa: D102
+    @property
+    def chained_from(self) -> Shown | None: ...  # noqa: D102
+
+
+def text(role: Shown) -> str:
+    """Return one line: role, account, session, what narrows it, absolute expiry in UTC, time left.
+
+    Parameters
+    ----------
+    role : Shown
+        The role.
+
+    Returns
+    -------
+    str
+    """
+    parts = [role.role_name, role.account_id, role.session_name, role.scope]
+    parts += [f"{_expiry(role)} ({left(role.remaining)})", via(role), *remarks(role)]
+    if not role.renewable:
+        parts.append("does not renew itself")
+    if role.renewal_error is not None:
+        parts.append(f"renewal fails: {first_line(role.renewal_error)}")
+    return " · ".join(part for part in parts if part)
+
+
+def html(role: Shown) -> str:
+    """Return the same as a card that takes its colours from JupyterLab's theme.
+
+    Parameters
+    ----------
+    role : Shown
+        The role.
+
+    Returns
+    -------
+    str
+        Everything in it is escaped; it has no script, so that it shows in any saved notebook.
+    """
+    error = role.renewal_error
+    notes = remarks(role) + ([] if error is None else [f"renewal fails: {first_line(error)}"])
+    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
+        name=escape(role.role_name),
+        arn=escape(role.arn),
+        where=escape(" · ".join(part for part in _where(role) if part)),
+        expiry=escape(_expiry(role)),
+        left=escape(left(role.remaining)),
+        renews="renews itself" if role.renewable else "does not renew itself",
+        scope=f"<span>{escape(role.scope)}</span>" if role.scope else "",
+        edge=_EDGES[role.danger is not None or error is not None],
+        note="".join(f'<div class="stsnb-note">{escape(note[0].upper() + note[1:])}</div>' for note in notes),
+    )
+
+
+def remarks(role: Shown) -> list[str]:
+    """Return what a person should know of a role beyond who it is and until when.
+
+    Parameters
+    ----------
+    role : Shown
+        The role.
+
+    Returns
+    -------
+    list of str
+        In words that begin small: ``take care: it matches *prod*``.
+    """
+    found = []
+    if role.danger is not None:
+        found.append(f"take care: it matches {role.danger}")
+    if (role.packed_policy_size or 0) > TELL_SIZE_OVER_PERCENT:
+        found.append(f"session policies and tags {role.packed_policy_size} % full")
+    return found
+
+
+def left(remaining: timedelta) -> str:
+    """Say how long is left, as exactly as a person wants it.
+
+    Parameters
+    ----------
+    remaining : timedelta
+        Not negative.
+
+    Returns
+    -------
+    str
+        ``11 h 59 min left``, ``59 min left``, ``42 s left``, ``ended``.
+    """
+    seconds = int(remaining.total_seconds())
+    if seconds <= 0:
+        return "ended"
+    hours, minutes = divmod(seconds // 60, 60)
+    if hours:
+        return f"{hours} h {minutes} min left" if minutes else f"{hours} h left"
+    return f"{minutes} min left" if minutes else f"{seconds} s left"
+
+
+def _where(role: Shown) -> tuple[str | None, ...]:
+    return role.account_id, role.session_name, role.region, via(role)
+
+
+def via(role: Shown) -> str | None:
+    """Name the roles by which a role was assumed, the first one first.
+
+    Parameters
+    ----------
+    role : Shown
+        The role.
+
+    Returns
+    -------
+    str or None
+        ``via NAME → NAME``; None for a role that is no chain's.
+    """
+    names: list[str] = []
+    link = role.chained_from
+    while link is not None:
+        names.insert(0, link.role_name)
+        link = link.chained_from
+    return f"via {' → '.join(names)}" if names else None
+
+
+def _expiry(role: Shown) -> str:
+    return f"until {role.expiration:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def first_line(error: Exception) -> str:
+    """Say what went wrong and what to do; a policy statement and a server's words follow on lines of their own.
+
+    Parameters
+    ----------
+    error : Exception
+        An AssumeRoleError.
+
+    Returns
+    -------
+    str
+    """
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -1,0 +1,161 @@
+"""AssumeRoleResponse: what STS answered, read so that another server's gaps lose nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from stsnb.sts.request import AssumeRoleRequest
+
+#: What STS grants when no duration is asked for (STS API reference, AssumeRole).
+DEFAULT_DURATION_SECONDS = 3600
+
+#: What servers call it when the caller may not do what it asks for.
+REFUSALS = frozenset({"AccessDenied", "AccessDeniedException"})
+
+_INDISPENSABLE = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+
+
+class InvalidResponseError(ValueError):
+    """An answer without credentials in it."""
+
+
+@dataclass(frozen=True)
+class AssumeRoleResponse:
+    """The answer to an `AssumeRoleRequest`.
+
+    Parameters
+    ----------
+    access_key_id, secret_access_key, session_token : str
+        The credentials; no repr shows them.
+    expiration : datetime
+        When they end, aware, in UTC.
+    arn : str
+        ``AssumedRoleUser.Arn``; made from the role's ARN where a server leaves it out.
+    role_id : str or None
+        The role's unique id, from ``AssumedRoleId``; Ceph leaves it out.
+    packed_policy_size : int or None
+        How full the packed session policy and tags are, in percent.
+    """
+
+    access_key_id: str = field(repr=False)
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    expiration: datetime
+    arn: str
+    role_id: str | None = None
+    packed_policy_size: int | None = None
+
+    @classmethod
+    def read(
+        cls, answer: Mapping[str, Any], request: AssumeRoleRequest, asked_at: datetime
+    ) -> AssumeRoleResponse:
+        """Read what botocore's ``client.assume_role`` returned.
+
+        Parameters
+        ----------
+        answer : mapping
+            STS's answer; only the three keys are indispensable.
+        request : AssumeRoleRequest
+            What was asked, for what the answer leaves out.
+        asked_at : datetime
+            When it was asked, for an answer without ``Expiration``.
+
+        Returns
+        -------
+        AssumeRoleResponse
+
+        Raises
+        ------
+        InvalidResponseError
+            If a key is missing or empty; the message names which, and none of the others' values.
+        """
+        seconds = request.duration_seconds or DEFAULT_DURATION_SECONDS
+        access_key_id, secret_access_key, session_token, expiration = read_credentials(
+            answer, asked_at, seconds
+        )
+        user = answer.get("AssumedRoleUser") or {}
+        role = request.role_arn
+        return cls(
+            access_key_id=access_key_id,
+            secret_access_key=secret_access_key,
+            session_token=session_token,
+            expiration=expiration,
+            arn=user.get("Arn")
+            or f"arn:{role.partition}:sts::{role.account_id}:assumed-role/{role.name}/{request.session_name}",
+            role_id=(user.get("AssumedRoleId") or "").partition(":")[0] or None,
+            packed_policy_size=answer.get("PackedPolicySize"),
+        )
+
+
+def read_credentials(
+    answer: Mapping[str, Any], asked_at: datetime, seconds: int
+) -> tuple[str, str, str, datetime]:
+    """Read the credentials that any operation of STS answers with.
+
+    Parameters
+    ----------
+    answer : mapping
+        STS's answer.
+    asked_at : datetime
+        When it was asked, for an answer without ``Expiration``.
+    seconds : int
+        What was asked for, likewise.
+
+    Returns
+    -------
+    access_key_id, secret_access_key, session_token : str
+    expiration : datetime
+        Aware, in UTC.
+
+    Raises
+    ------
+    InvalidResponseError
+        If a key is missing or empty; the message names which, and none of the others' values.
+    """
+    credentials = answer.get("Credentials") or {}
+    missing = [name for name in _INDISPENSABLE if not credentials.get(name)]
+    if missing:
+        raise InvalidResponseError(", ".join(missing))
+    expiration = credentials.get("Expiration")
+    if not isinstance(expiration, datetime):
+        expiration = asked_at + timedelta(seconds=seconds)
+    access_key_id, secret_access_key, session_token = (credentials[name] for name in _INDISPENSABLE)
+    return access_key_id, secret_access_key, session_token, expiration.astimezone(timezone.utc)
+
+
+def error_of(answer: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the code and the message of an error that a server answered.
+
+    Parameters
+    ----------
+    answer : mapping
+        The response of botocore's ClientError.
+
+    Returns
+    -------
+    code, message : str
+        Empty where the server leaves them out.
+    """
+    # A bare <Error> (Ceph) leaves no "Error" in botocore's response: the code stands at its top.
+    found = answer.get("Error") or answer
+    return str(found.get("Code") or ""), str(found.get("Message") or found.get("message") or "")
+
+
+def is_refusal(error: ClientError) -> bool:
+    """Say whether a server's error means that the caller may not, as opposed to a fault.
+
+    Parameters
+    ----------
+    error : botocore.exceptions.ClientError
+        The error.
+
+    Returns
+    -------
+    bool
+    """
+    return error_of(error.response or {})[0] in REFUSALS

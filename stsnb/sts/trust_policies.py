@@ -1,0 +1,96 @@
+"""The trust-policy statement that would let an identity assume a role, ready to paste."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from stsnb.sts.request import AssumeRoleRequest
+
+#: What stands for an identity that could not be known.
+UNKNOWN = "ARN OF THE IDENTITY THAT ASKS"
+
+_SESSION = re.compile(r"arn:(?P<partition>[^:]*):sts::(?P<account>[^:]*):assumed-role/(?P<role>[^/]+)/.+")
+
+
+def statement(identity: str | None, request: AssumeRoleRequest) -> dict[str, Any]:
+    """Return the statement that a role's trust policy needs for a request.
+
+    Parameters
+    ----------
+    identity : str or None
+        Who asks, as GetCallerIdentity names it; None leaves a place to fill in.
+    request : AssumeRoleRequest
+        What is asked: tags and a source identity need actions of their own, an external id and MFA are
+        conditions.
+
+    Returns
+    -------
+    dict
+        A statement of IAM's policy language, without secrets.
+    """
+    actions = ["sts:AssumeRole"]
+    if request.tags:
+        actions.append("sts:TagSession")
+    if request.source_identity:
+        actions.append("sts:SetSourceIdentity")
+    principal, conditions = _principal(identity)
+    if request.external_id:
+        conditions["StringEquals"] = {"sts:ExternalId": request.external_id}
+    if request.serial_number:
+        conditions["Bool"] = {"aws:MultiFactorAuthPresent": "true"}
+    made: dict[str, Any] = {
+        "Effect": "Allow",
+        "Principal": {"AWS": principal},
+        "Action": actions[0] if len(actions) == 1 else actions,
+    }
+    if conditions:
+        made["Condition"] = conditions
+    return made
+
+
+def _principal(identity: str | None) -> tuple[str, dict[str, dict[str, str]]]:
+    session = _SESSION.fullmatch(identity or "")
+    if session is None:
+        return identity or UNKNOWN, {}
+    account = f"arn:{session['partition']}:iam::{session['account']}"
+    role = session["role"]
+    if role.startswith("AWSReservedSSO_"):
+        # Identity Center's roles stand under a path that their session's ARN does not tell, and their name's
+        # end changes: AWS advises a condition (IAM Identity Center user guide, "Referencing permission sets").
+        name = role.rpartition("_")[0]
+        pattern = f"{account}:role/aws-reserved/sso.amazonaws.com/*{name}_*"
+        return f"{account}:root", {"ArnLike": {"aws:PrincipalArn": pattern}}
+    return f"{account}:role/{role}", {}
+
+
+def web_identity_statement(claims: Mapping[str, Any], request: AssumeRoleRequest) -> dict[str, Any]:
+    """Return the statement that a role's trust policy needs for a web identity.
+
+    Parameters
+    ----------
+    claims : mapping
+        What the token says of itself: ``iss``, ``sub``, ``aud``; what is missing leaves a place to fill in.
+    request : AssumeRoleRequest
+        What is asked.
+
+    Returns
+    -------
+    dict
+        A statement of IAM's policy language (IAM user guide, "Creating a role for OpenID Connect federation").
+    """
+    issuer = str(claims.get("iss", "ISSUER OF THE TOKEN")).removeprefix("https://").rstrip("/")
+    audience = claims.get("aud", "AUDIENCE OF THE TOKEN")
+    role = request.role_arn
+    return {
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:{role.partition}:iam::{role.account_id}:oidc-provider/{issuer}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": {
+                f"{issuer}:aud": audience,
+                f"{issuer}:sub": claims.get("sub", "SUBJECT OF THE TOKEN"),
+            }
+        },
+    }

@@ -1,0 +1,527 @@
+"""MFA: asked once a day and not once an hour, in the foreground alone, and never for ever."""
+
+from __future__ import annotations
+
+import gc
+import getpass
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import nbformat
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import KernelManager
+from nbclient.exceptions import CellExecutionError
+from nbformat.v4 import new_code_cell, new_notebook
+from werkzeug import Response
+
+import stsnb
+from stsnb import AssumeRoleError
+from stsnb.demo import execute
+from stsnb.kernel import kernel
+from stsnb.roles import credentials as rules
+from tests.sandbox import wait_until
+from tests.scripted_sts import INVALID_CODE, ROLE, SECRET_MARK, MFADevice, ScriptedSTS, error
+
+OTHER = "arn:aws:iam::123456789012:role/other"
+
+
+@pytest.fixture
+def device(sts: ScriptedSTS) -> MFADevice:
+    """The user's device, which the STS demands."""
+    sts.device = MFADevice()
+    return sts.device
+
+
+class Person:
+    """Types what a test says when a code is asked for, and notes the questions."""
+
+    def __init__(self) -> None:
+        self.types: list[str] = []
+        self.asked: list[str] = []
+
+    def __call__(self, prompt: str) -> str:
+        self.asked.append(prompt)
+        if not self.types:
+            raise EOFError
+        return self.types.pop(0)
+
+
+@pytest.fixture
+def person(monkeypatch: pytest.MonkeyPatch) -> Person:
+    person = Person()
+    monkeypatch.setattr(getpass, "getpass", person)
+    return person
+
+
+def state() -> tuple[object, ...]:
+    return dict(os.environ), boto3.DEFAULT_SESSION, stsnb.current_role()
+
+
+def ends(role: stsnb.AssumedRole) -> bool:
+    return not role.remaining
+
+
+# --- once a day -----------------------------------------------------------------------------------------------
+
+
+def test_a_code_is_asked_for_once_and_serves_all_roles_of_the_day(
+    sts: ScriptedSTS, device: MFADevice, person: Person
+) -> None:
+    person.types = [device.code]
+    role = stsnb.assume_role(ROLE, serial_number=device.serial_number)
+    assert person.asked == [f"MFA code of {device.serial_number} for role-for-s3-fileserver: "]
+    assert (role.renewable, role.needs_code, role.serial_number) == (True, False, device.serial_number)
+    for _ in range(3):
+        role.refresh()
+        stsnb.assume_role(ROLE, serial_number=device.serial_number)
+        stsnb.assume_role(OTHER, serial_number=device.serial_number, region="eu-west-1")
+        stsnb.drop_role()
+    assert len(person.asked) == 1
+    assert (sts.count("GetSessionToken"), sts.calls) == (1, 10)
+    bought = sts.requests[0]
+    assert (bought["SerialNumber"], bought["DurationSeconds"]) == (device.serial_number, "43200")
+    assert set(sts.callers[1:]) == {"ASIA0000000000000001"}
+    assert not any("TokenCode" in request for request in sts.requests[1:])
+
+
+def test_a_code_on_the_line_needs_no_prompt_and_the_same_cell_runs_again(
+    sts: ScriptedSTS, device: MFADevice, person: Person
+) -> None:
+    for _ in range(2):
+        stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.code)
+    assert person.asked == []
+    assert (sts.count("GetSessionToken"), sts.calls) == (1, 2)
+
+
+def test_the_keeper_renews_without_a_code(
+    sts: ScriptedSTS, device: MFADevice, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sts.seconds = 2
+    person.types = [device.code]
+    held = stsnb.assume_role(ROLE, serial_number=device.serial_number)
+    wait_until("it is renewed twice", lambda: sts.calls >= 3)
+    assert held.renewal_error is None
+    assert len(person.asked) == 1
+
+
+def test_two_threads_with_one_code_buy_one_session(sts: ScriptedSTS, device: MFADevice) -> None:
+    roles: list[stsnb.AssumedRole] = []
+    code = {"serial_number": device.serial_number, "token_code": device.code}
+    threads = [
+        threading.Thread(target=lambda: roles.append(stsnb.assume_role(ROLE, inject=False, **code)))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(roles) == 8
+    assert sts.count("GetSessionToken") == 1
+
+
+def test_another_user_or_another_device_is_asked_for_a_code_of_its_own(
+    sts: ScriptedSTS, device: MFADevice, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person.types = [device.code]
+    stsnb.assume_role(ROLE, serial_number=device.serial_number)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAANOTHERUSER00000")
+    person.types = [device.shows_next()]
+    stsnb.assume_role(ROLE, serial_number=device.serial_number)
+    device.serial_number = "arn:aws:iam::123456789012:mfa/other"
+    person.types = [device.shows_next()]
+    stsnb.assume_role(ROLE, serial_number=device.serial_number)
+    assert len(person.asked) == 3
+
+
+def test_the_device_of_a_role_profile_is_asked_for_a_code(
+    sts: ScriptedSTS, device: MFADevice, person: Person, config: Path
+) -> None:
+    (config / "config").write_text(
+        f"[profile hop]\nrole_arn = {ROLE}\nmfa_serial = {device.serial_number}\nsource_profile = base\n"
+        "[profile base]\naws_access_key_id = AKIABASE000000000000\naws_secret_access_key = x\n"
+    )
+    person.types = [device.code]
+    role = stsnb.assume_role("hop")
+    assert role.serial_number == device.serial_number
+    assert sts.callers == ["AKIABASE000000000000", "ASIA0000000000000001"]
+
+
+# --- when it has ended ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def short(sts: ScriptedSTS, device: MFADevice, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedSTS]:
+    """MFA sessions of 2 seconds, roles of 3."""
+    sts.seconds, sts.mfa_seconds = 3, 2
+    monkeypatch.setattr(rules, "RETRY_AFTER_SECONDS", 0.05)
+    monkeypatch.setattr(rules, "RETRY_AT_MOST_SECONDS", 0.2)
+    monkeypatch.setattr(rules, "RETRY_AFTER_END_SECONDS", 0.2)
+    yield sts
+    kernel.reset()
+
+
+def test_a_role_outlives_its_mfa_session_says_so_and_goes_on_with_a_new_code(
+    short: ScriptedSTS, device: MFADevice, person: Person
+) -> None:
+    held = stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.code)
+    client, calls = held.client("sts"), short.calls
+    wait_until("the renewal fails", lambda: held.renewal_error is not None)
+    assert (
+        f"The MFA session of {device.serial_number}, with which role-for-s3-fileserver is renewed, ended at"
+        in str(held.renewal_error)
+    )
+    assert held.needs_code
+    wait_until("the role has ended", lambda: ends(held))
+    with pytest.raises(
+        AssumeRoleError, match=r"cannot be renewed: The MFA session of .*refresh\(token_code=…\)"
+    ):
+        client.get_caller_identity()
+    assert short.calls == calls  # nothing that could only be refused was sent
+    held.refresh(device.shows_next())
+    assert (held.renewal_error, held.needs_code) == (None, False)
+    client.get_caller_identity()
+    assert person.asked == []
+
+
+def test_an_mfa_session_that_nearly_ends_is_replaced_while_somebody_is_there(
+    short: ScriptedSTS, device: MFADevice, person: Person
+) -> None:
+    short.mfa_seconds = 600
+    stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.code)
+    person.types = [device.shows_next()]
+    stsnb.assume_role(ROLE, serial_number=device.serial_number)
+    assert len(person.asked) == 1
+    assert short.count("GetSessionToken") == 2
+
+
+# --- where no session can be bought ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "temporary already")
+
+
+@pytest.mark.usefixtures("temporary")
+def test_a_temporary_source_needs_a_code_for_each_session(
+    sts: ScriptedSTS, device: MFADevice, person: Person
+) -> None:
+    person.types = [device.code]
+    held = stsnb.assume_role(ROLE, serial_number=device.serial_number)
+    assert (held.renewable, held.needs_code) == (False, True)
+    assert "does not renew itself" in str(held)
+    assert (sts.requests[-1]["SerialNumber"], sts.requests[-1]["TokenCode"]) == (
+        device.serial_number,
+        device.code,
+    )
+    assert sts.count("GetSessionToken") == 0
+    first, client = os.environ["AWS_SESSION_TOKEN"], boto3.client("s3")
+    held.refresh(device.shows_next())
+    assert (
+        first
+        != os.environ["AWS_SESSION_TOKEN"]
+        == client._request_signer._credentials.get_frozen_credentials().token
+    )
+    person.types = [device.shows_next()]
+    held.refresh()
+    assert len(person.asked) == 2
+    assert not kernel._keeper.running
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "status"),
+    [
+        ("InvalidAction", "Could not find operation GetSessionToken for version 2011-06-15", 400),
+        ("MethodNotAllowed", "", 405),
+        ("AccessDenied", "", 403),  # as Ceph does
+        (
+            "AccessDenied",
+            "User: arn:aws:iam::1:user/x is not authorized to perform: sts:GetSessionToken with an explicit deny",
+            403,
+        ),
+    ],
+)
+def test_where_the_server_sells_no_session_the_code_goes_with_the_role(
+    sts: ScriptedSTS, device: MFADevice, code: str, message: str, status: int
+) -> None:
+    def answer(asked: dict[str, str]) -> Response:
+        if asked["Action"] == "GetSessionToken":
+            return error(code, message, status)
+        return sts.refusal(asked, "") or sts.credentials(asked)
+
+    sts.respond = answer
+    with pytest.raises(AssumeRoleError, match="refused the code"):
+        stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code="000000")
+    held = stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.code)
+    assert (held.renewable, held.needs_code) == (False, True)
+    held.refresh(device.shows_next())
+    assert sts.count("GetSessionToken") == 2  # it is not tried again
+
+
+# --- codes that are refused -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["keys", "temporary"])
+def test_a_wrong_code_and_a_used_one_say_what_to_try_and_nothing_changes(
+    sts: ScriptedSTS, device: MFADevice, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if source == "temporary":
+        monkeypatch.setenv("AWS_SESSION_TOKEN", "temporary already")
+    device.used.add(device.code)
+    for code in ("000000", device.code):
+        before, requests = state(), len(sts.requests)
+        with pytest.raises(AssumeRoleError, match="refused the code of the MFA device") as refused:
+            stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=code)
+        assert "Wait for the device's next code" in refused.value.advice
+        assert "aws iam list-mfa-devices" in refused.value.advice
+        assert code not in str(refused.value)
+        assert state() == before
+        assert len(sts.requests) == requests + 1  # a code is sent once
+
+
+def test_a_wrong_code_for_a_role_in_force_leaves_it_as_it_is(sts: ScriptedSTS, device: MFADevice) -> None:
+    held = stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.code)
+    before, token = state(), held.response.session_token
+    with pytest.raises(AssumeRoleError, match="refused the code"):
+        held.refresh("000000")
+    assert state() == before
+    assert held.response.session_token == token
+    held.refresh()
+    assert held.response.session_token != token
+
+
+def test_another_devices_arn_is_told_with_the_arn(sts: ScriptedSTS, device: MFADevice) -> None:
+    with pytest.raises(AssumeRoleError, match="MFA device arn:aws:iam::123456789012:mfa/nobody"):
+        stsnb.assume_role(ROLE, serial_number="arn:aws:iam::123456789012:mfa/nobody", token_code=device.code)
+
+
+def test_a_role_that_wants_a_code_that_is_not_old_gets_the_one_on_the_line(
+    sts: ScriptedSTS, device: MFADevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trust policy's condition on aws:MultiFactorAuthAge."""
+    held = stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.code)
+    old = {"ASIA0000000000000001"}
+
+    def answer(asked: dict[str, str]) -> Response:
+        if sts.callers[-1] in old:
+            return error("AccessDenied", "User is not authorized", 403)
+        return sts.refusal(
+            asked, "" if sts.callers[-1].startswith("AKIA") else "GetSessionToken"
+        ) or sts.credentials(asked)
+
+    sts.respond = answer
+    monkeypatch.setattr("stsnb.errors.sts_errors.RECENT", -rules.datetime.resolution)
+    with pytest.raises(AssumeRoleError, match="aws:MultiFactorAuthAge"):
+        held.refresh()
+    assert held.needs_code
+    with pytest.raises(AssumeRoleError, match="does not let you in"):  # the code was used
+        stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.code)
+    role = stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.shows_next())
+    assert not role.needs_code
+
+
+@pytest.mark.parametrize("code", ["12345", "1234567", "hunter2", 493817])
+def test_what_is_no_code_is_not_sent(
+    sts: ScriptedSTS, device: MFADevice, person: Person, code: object
+) -> None:
+    held = stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.code)
+    requests = len(sts.requests)
+    with pytest.raises(AssumeRoleError, match="exactly 6 digits") as refused:
+        held.refresh(code)  # type: ignore[arg-type]
+    assert str(code) not in str(refused.value)
+    kernel._mfa_sessions.clear()
+    person.types = [str(code)[:5]]
+    with pytest.raises(AssumeRoleError, match="exactly 6 digits"):
+        stsnb.assume_role(OTHER, serial_number=device.serial_number)
+    assert len(sts.requests) == requests
+
+
+def test_a_role_without_a_device_needs_no_code(sts: ScriptedSTS) -> None:
+    held = stsnb.assume_role(ROLE)
+    assert (held.serial_number, held.needs_code) == (None, False)
+    with pytest.raises(AssumeRoleError, match="without an MFA device: it needs no code"):
+        held.refresh("493817")
+
+
+# --- nobody there ---------------------------------------------------------------------------------------------
+
+
+def test_another_thread_asks_nobody(sts: ScriptedSTS, device: MFADevice, person: Person) -> None:
+    errors: list[Exception] = []
+
+    def assume() -> None:
+        try:
+            stsnb.assume_role(ROLE, serial_number=device.serial_number)
+        except AssumeRoleError as refused:
+            errors.append(refused)
+
+    thread = threading.Thread(target=assume)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert "nobody can be asked for it here" in str(errors[0])
+    assert "--token-code 123456" in str(errors[0])
+    assert (person.asked, sts.requests) == ([], [])
+
+
+def test_a_notebook_without_a_browser_fails_at_once(
+    sts: ScriptedSTS, device: MFADevice, tmp_path: Path
+) -> None:
+    path = tmp_path / "made.ipynb"
+    line = f"%assume_role {ROLE} --serial-number {device.serial_number}"
+    nbformat.write(new_notebook(cells=[new_code_cell("%load_ext stsnb"), new_code_cell(line)]), path)
+    with pytest.raises(CellExecutionError, match="nobody can be asked for it here") as stopped:
+        execute(path, os.environ.copy())
+    assert stopped.value.ename == "AssumeRoleError"
+    assert sts.requests == []
+
+
+def test_a_program_with_an_open_pipe_for_input_does_not_wait_for_it(
+    sts: ScriptedSTS, device: MFADevice
+) -> None:
+    program = f"import stsnb; stsnb.assume_role({ROLE!r}, serial_number={device.serial_number!r})"
+    run = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # without a terminal that getpass could open
+    )
+    assert run.wait(60) != 0
+    assert run.stdout is not None
+    assert b"nobody can be asked for it here" in run.stdout.read()
+    run.stdout.close()
+    assert run.stdin is not None
+    run.stdin.close()
+
+
+def test_an_interrupt_at_the_prompt_leaves_everything_as_it_was(
+    sts: ScriptedSTS, device: MFADevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_prompt: str) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(getpass, "getpass", interrupted)
+    before = state()
+    with pytest.raises(KeyboardInterrupt):
+        stsnb.assume_role(ROLE, serial_number=device.serial_number)
+    assert state() == before
+
+
+def test_a_notebook_asks_below_the_cell_and_the_code_is_in_no_output(
+    sts: ScriptedSTS, device: MFADevice, tmp_path: Path
+) -> None:
+    """A real kernel and a front end that answers its input requests."""
+    manager = KernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    manager.start_kernel(env=os.environ.copy(), cwd=tmp_path)
+    client = manager.client()
+    client.start_channels()
+    asked, shown = [], []
+
+    def answer(message: dict) -> None:  # type: ignore[type-arg]
+        asked.append((message["content"]["prompt"], message["content"]["password"]))
+        client.input(device.code)
+
+    try:
+        client.wait_for_ready(timeout=60)
+        for cell in (
+            "%load_ext stsnb",
+            f"%assume_role {ROLE} --serial-number {device.serial_number}",
+            "%history\n%current_role",
+        ):
+            reply = client.execute_interactive(
+                cell,
+                timeout=60,
+                stdin_hook=answer,
+                output_hook=lambda message: shown.append(str(message["content"])),
+            )
+            assert reply["content"]["status"] == "ok"
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert asked == [(f"MFA code of {device.serial_number} for role-for-s3-fileserver: ", True)]
+    assert "role-for-s3-fileserver" in "".join(shown)
+    assert device.code not in "".join(shown)
+
+
+def test_a_widgets_callback_asks_nobody(sts: ScriptedSTS, device: MFADevice, tmp_path: Path) -> None:
+    """A front end shows no question that a comm's message has raised: the kernel would wait for ever."""
+    manager = KernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    manager.start_kernel(env=os.environ.copy(), cwd=tmp_path)
+    client = manager.client()
+    client.start_channels()
+    shown: list[str] = []
+    cell = (
+        "import getpass, stsnb\ntold = []\n"
+        "def opened(comm, message):\n"
+        f"    getpass.getpass = lambda prompt: told.append('asked') or {device.code!r}\n"
+        f"    try: stsnb.assume_role({ROLE!r}, serial_number={device.serial_number!r})\n"
+        "    except stsnb.AssumeRoleError as error: told.append(str(error))\n"
+        "get_ipython().kernel.comm_manager.register_target('button', opened)"
+    )
+    try:
+        client.wait_for_ready(timeout=60)
+        assert client.execute_interactive(cell, timeout=60)["content"]["status"] == "ok"
+        content = {"comm_id": "1", "target_name": "button", "data": {}}
+        client.shell_channel.send(client.session.msg("comm_open", content))
+        client.execute_interactive(
+            "print(told)", timeout=60, output_hook=lambda message: shown.append(str(message["content"]))
+        )
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert "nobody can be asked for it here" in "".join(shown)
+    assert "asked'," not in "".join(shown)
+    assert sts.requests == []
+
+
+# --- nothing keeps a code -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["keys", "temporary"])
+def test_a_code_is_kept_nowhere_once_it_is_used(
+    sts: ScriptedSTS, device: MFADevice, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if source == "temporary":
+        monkeypatch.setenv("AWS_SESSION_TOKEN", "temporary already")
+    code = "".join(["4938", "17"])  # an object of its own, which nothing else can refer to
+    held = stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=code)
+    assert held.question.request.token_code is None
+    reached, todo = set(), [held, kernel]
+    while todo:
+        found = todo.pop()
+        if id(found) in reached or isinstance(found, type(os)):
+            continue
+        reached.add(id(found))
+        assert not (isinstance(found, str) and found == code)
+        todo += [
+            each
+            for each in gc.get_referents(found)
+            if isinstance(each, (str, dict, list, tuple, set)) or type(each).__module__.startswith("stsnb")
+        ]
+
+
+def test_an_mfa_session_shows_no_secret_and_is_not_written(sts: ScriptedSTS, device: MFADevice) -> None:
+    import pickle
+
+    stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.code)
+    (session,) = kernel._mfa_sessions._sessions.values()
+    assert SECRET_MARK not in f"{session} {session!r} {session.get_frozen_credentials()!r}"
+    with pytest.raises(TypeError, match="not written anywhere"):
+        pickle.dumps(session)
+
+
+def test_a_magic_line_takes_the_code_as_the_cli_does(
+    shell: InteractiveShell, sts: ScriptedSTS, device: MFADevice
+) -> None:
+    line = f"aws sts assume-role --role-arn {ROLE} --role-session-name me --serial-number {device.serial_number} --token-code {device.code}"
+    assert shell.run_cell(f"%assume_role {line}").success
+    assert stsnb.current_role().renewable
+    assert INVALID_CODE not in str(stsnb.current_role())
