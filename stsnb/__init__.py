@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 
 __all__ = ["AssumeRoleError", "AssumeRoleForm", "AssumedRole", "assume_role", "current_role", "drop_role"]
 
-# boto3 takes 300 ms to import: a notebook that only loads the extension does not wait for it.
+# Imported when it is used: boto3 takes 300 ms, which a notebook that only loads the extension does not wait for.
 _HOMES = {
     "AssumeRoleError": "stsnb.errors",
     "AssumeRoleForm": "stsnb.widgets.form",
@@ -34,6 +34,10 @@ def __getattr__(name: str) -> object:
         home = _HOMES[name]
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    if (ipython := sys.modules.get("IPython")) is not None:
+        from stsnb.ipython.badges import show_badges  # also in a notebook that has not loaded the extension
+
+        show_badges(ipython.get_ipython())
     return getattr(import_module(home), name)
 
 
@@ -42,7 +46,7 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Add the magics, their completion and their configuration: ``%load_ext stsnb``.
+    """Add the magics, their completion, their configuration, and the badges: ``%load_ext stsnb``.
 
     Parameters
     ----------
@@ -52,19 +56,21 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     Raises
     ------
     AssumeRoleError
-        If what is configured for AssumeRole cannot be used; nothing is added then.
+        If the configuration of AssumeRole is invalid; nothing is added then.
     """
     from stsnb.config.traits import configure
+    from stsnb.ipython.badges import show_badges
     from stsnb.ipython.completer import complete_in
     from stsnb.ipython.magics import RoleMagics
 
     configure(shell)
     shell.register_magics(RoleMagics)
     complete_in(shell)
+    show_badges(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Take the magics away and put everything back: ``%unload_ext stsnb``.
+    """Remove the magics, drop the active role and restore the environment: ``%unload_ext stsnb``.
 
     Parameters
     ----------
@@ -73,24 +79,28 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     """
     if _reloading():
         return
+    from stsnb.config import catalog
     from stsnb.config.traits import unconfigure
+    from stsnb.ipython.badges import show_no_badges
     from stsnb.ipython.completer import do_not_complete_in
     from stsnb.ipython.magics import RoleMagics
 
     do_not_complete_in(shell)
+    show_no_badges(shell)
     unconfigure(shell)
     for kind in RoleMagics.magics:
         for name in RoleMagics.magics[kind]:
             shell.magics_manager.magics[kind].pop(name, None)
-    # Without kernel.py no role can have been assumed, and importing it now would cost boto3's time.
+    catalog.forget()
+    # Without kernel.py no role was assumed, and importing it now would import botocore.
     if (module := sys.modules.get("stsnb.kernel")) is not None:
         module.kernel.reset()
 
 
 def _reloading() -> bool:
-    """Whether this is ``%reload_ext``, which unloads first: the role in force shall stay then.
+    """Say whether this is ``%reload_ext``, which unloads first: the active role stays then.
 
-    IPython tells an extension of its unloading alone, not why; its caller's name is the only sign.
+    IPython does not tell an extension why it is unloaded; the name of the calling function is the only sign.
     """
     frame = sys._getframe(1)
     while frame.f_back is not None:

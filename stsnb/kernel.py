@@ -1,4 +1,4 @@
-"""Kernel: the one place that knows the role in force. It assumes, drops, puts back, and tells the listeners."""
+"""Kernel: the one object that knows the active role. It assumes, drops, restores, and tells its listeners."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from stsnb._threads import BackgroundCall, in_forked_children, uninterrupted
-from stsnb.config import catalog
+from stsnb.errors import AssumeRoleError
+from stsnb.errors.explain import ended, explain
 from stsnb.injection.environment import Environment, credential_variables
 from stsnb.injection.scopes import RoleState, Scope, Scopes
 from stsnb.roles.assumed_role import AssumedRole
 from stsnb.roles.chaining import RoleSource
 from stsnb.roles.credentials import RoleCredentials
-from stsnb.roles.fetcher import AssumeRoleFetcher, explained
+from stsnb.roles.fetcher import AssumeRoleFetcher
 from stsnb.roles.renewer import Renewer
 from stsnb.sources.mfa import MFASessions
 from stsnb.sources.provider_chain import fingerprint
@@ -29,63 +30,48 @@ T = TypeVar("T")
 
 
 class Listener(Protocol):
-    """Who wants to know when something about any role may have changed: the badges."""
+    """What follows the state of roles: the badges."""
 
     def changed(self) -> None:
-        """Look again; called on any thread, and never under the kernel's lock."""
+        """Look again: another role is active, or a renewal begins, ends or fails.
+
+        Called on any thread, and never under the kernel's lock.
+        """
 
 
 class Kernel:
     """The roles of one process.
 
-    Its state changes under its lock, on a thread that no interrupt reaches, and only after all that can fail
-    has succeeded: a request that fails, or that is interrupted, leaves everything as it was.
+    Its state changes under its lock, on a thread that no interrupt reaches, and only after all that can fail has
+    succeeded: a request that fails or is interrupted leaves everything as it was.
 
     Parameters
     ----------
     environment : Environment, optional
-        What roles are put into.
+        What roles are injected into.
     """
 
     def __init__(self, environment: Environment | None = None) -> None:
         self._environment = environment or Environment()
         self._begin()
         in_forked_children(self._begin)
-        self._keeper = Renewer(self._let_go)
-        self._scopes = Scopes(self._environment, self._keeper)
-        # By the profile that asks, the one that names the role, and the file of a web identity.
+        self._renewer = Renewer(self._look)
+        self._scopes = Scopes(self._environment, self._renewer)
+        # By the source profile, the profile that names the role, and the file of a web identity.
         self._sources: dict[tuple[str | None, ...], tuple[tuple[object, ...], Source]] = {}
         self._mfa_sessions = MFASessions()
-        #: Makes the badge of a role, by MIME type; set by who stands on this file.
-        self.face: Callable[[AssumedRole], dict[str, object]] | None = None
 
     def _begin(self) -> None:
-        # Also in a forked child, where the thread that held the lock may not be.
+        # In a forked child too: the thread that held the lock may not exist there, and no browser is connected.
         self._lock = threading.RLock()
-        # Nor has a child a browser: its parent's is told by its parent.
         self._listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
 
     def current(self) -> AssumedRole | None:
-        """Return the role in force, or None."""
+        """Return the active role, or None."""
         return self._scopes.role
 
-    def bundle(self, role: AssumedRole) -> dict[str, object]:
-        """Return what a notebook shows of a role beside text and HTML: what `face` makes of it.
-
-        Parameters
-        ----------
-        role : AssumedRole
-            A role of this kernel.
-
-        Returns
-        -------
-        dict of str to object
-            By MIME type.
-        """
-        return self.face(role) if self.face is not None else {}
-
-    def standing(self, role: AssumedRole) -> RoleState:
-        """Tell how a role stands.
+    def state_of(self, role: AssumedRole) -> RoleState:
+        """Return what has become of a role.
 
         Parameters
         ----------
@@ -96,15 +82,15 @@ class Kernel:
         -------
         RoleState
         """
-        return self._scopes.standing(role)
+        return self._scopes.state_of(role)
 
     def listen(self, listener: Listener) -> None:
-        """Tell somebody of every change from now on: another role in force, a renewal that begins, ends, or fails.
+        """Tell a listener of every change from now on.
 
         Parameters
         ----------
         listener : Listener
-            A weak reference is all that is kept of it.
+            Only a weak reference to it is kept.
         """
         with self._lock:
             self._listeners.add(listener)
@@ -121,26 +107,26 @@ class Kernel:
         inject: bool = True,
         live: bool = False,
     ) -> AssumedRole:
-        """Assume a role and put it in force.
+        """Assume a role and make it active.
 
         Parameters
         ----------
         request : AssumeRoleRequest
-            What to ask of STS.
+            The request.
         profile : str, optional
-            The profile that asks; None for the credentials that the kernel had before any role.
+            The profile whose credentials call STS; None for those that the kernel had before any role.
         role_profile : str, optional
-            The profile that names the role, whose settings hold, and whose source asks if there is no `profile`.
+            The profile that names the role. Its settings apply, and its source's credentials without `profile`.
         chain : AssumedRole or bool, optional
-            The role that asks; True for the one in force.
+            The role whose credentials call STS; True for the active one.
         region : str, optional
             The region of STS and of the role's clients; None for the source's.
         refresh : bool
-            Whether to renew its credentials until nobody holds it; False for a session that ends.
+            Whether to renew its credentials for as long as the role is held.
         inject : bool
-            Whether to put it in force.
+            Whether to make it active.
         live : bool
-            Whether child processes ask for its credentials while they run.
+            Whether child processes fetch its credentials while they run.
 
         Returns
         -------
@@ -152,26 +138,27 @@ class Kernel:
             With everything as it was.
         """
         source: Source | None = None
-        asks = profile, role_profile, request.web_identity_token_file
+        key = profile, role_profile, request.web_identity_token_file
+        chained_from: AssumedRole | None = None
         try:
             if chain:
-                link = self._link(chain, request)
-                source, region = RoleSource(link, self.environ_of_user()), region or link.region
+                chained_from = self._chained_from(chain, request)
+                source = RoleSource(chained_from, self.environ_of_user())
+                region = region or chained_from.region
             else:
-                source = self._source(*asks)
-            role = self._ask(source, request, region, refresh, live and inject)
+                source = self._source(*key)
+            role = self._fetch(source, request, region, chained_from, refresh=refresh, live=live and inject)
         except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
-            self._sources.pop(asks, None)
+            self._sources.pop(key, None)
             named = profile or role_profile or self._profile_of_user()
-            raise explained(error, request, source, region, named) from None
-        catalog.remember(role.role_arn, role.session_name)
+            raise explain(error, request=request, source=source, region=region, profile=named) from None
         if inject:
             try:
-                self._change(lambda: self._scopes.put(role))
+                self._change(lambda: self._scopes.activate(role))
             except OSError as error:
-                raise _not_put(error) from None
+                raise _not_activated(error) from None
         else:
-            self._keeper.watch(role.credentials)
+            self._renewer.watch(role.credentials)
         return role
 
     def needs_code(self, serial_number: str) -> bool:
@@ -185,47 +172,47 @@ class Kernel:
         Returns
         -------
         bool
-            False while what an earlier code has bought is good.
+            False while the MFA session that an earlier code has bought is good.
         """
         return not self._mfa_sessions.holds(serial_number)
 
     def environ_of_user(self) -> dict[str, str]:
-        """Return the environment as it would be without a role, never in the middle of a renewal."""
+        """Return the environment without what stsnb has put into it, never in the middle of a renewal."""
         with self._lock:
             return self._environment.of_user()
 
     def drop(self) -> AssumedRole | None:
-        """Take the role in force out: everything is as it was before the first role.
+        """Make the active role inactive: environment and default session are the user's again.
 
         Returns
         -------
         AssumedRole or None
-            The role that was in force.
+            The role that was active.
         """
         return self._change(self._drop)
 
     def open(self, scope: Scope) -> None:
-        """Begin a scope: whatever is assumed or dropped in it, `close` puts back what is in force now.
+        """Begin a scope: whatever is assumed or dropped in it, `close` makes active again what is active now.
 
         Parameters
         ----------
         scope : Scope
-            A new one. Who is interrupted here has it in hand, begun or not, and closes it.
+            A new one. A caller that is interrupted here holds it, begun or not, and closes it.
         """
         self._change(lambda: self._scopes.open(scope))
 
     def close(self, scope: Scope) -> None:
-        """End a scope, in whatever order: in force is then what is in the innermost scope that is left.
+        """End a scope, in whatever order: active is then the role of the innermost scope that is left.
 
         Parameters
         ----------
         scope : Scope
             One that `open` began; one that has ended, or never began, is passed over.
         """
-        self._change(lambda: self._scopes.end(scope))
+        self._change(lambda: self._scopes.close(scope))
 
     def enter(self, role: AssumedRole) -> None:
-        """Give a role a scope of its own; the one that it stands in returns to what it replaced there.
+        """Begin a scope for a role; the scope around it returns to what the role had replaced.
 
         Parameters
         ----------
@@ -235,7 +222,7 @@ class Kernel:
         self._change(lambda: self._scopes.enter(role))
 
     def leave(self, role: AssumedRole) -> None:
-        """End the innermost scope that was opened for a role.
+        """End the innermost scope that was begun for a role.
 
         Parameters
         ----------
@@ -245,7 +232,7 @@ class Kernel:
         self._change(lambda: self._scopes.leave(role))
 
     def release(self, role: AssumedRole) -> None:
-        """Take a role out of force in all scopes that it stands in.
+        """Make a role inactive in all scopes.
 
         Parameters
         ----------
@@ -255,11 +242,11 @@ class Kernel:
         self._change(lambda: self._release(role))
 
     def reset(self) -> None:
-        """End all scopes: nothing of stsnb is left in the environment."""
+        """End all scopes and forget all sources: nothing of stsnb is left in the environment."""
         self._change(self._reset)
 
     def _change(self, change: Callable[[], T]) -> T:
-        """Change what is in force, whatever the user presses meanwhile, and tell the listeners."""
+        """Change the active role to the end, whatever the user presses meanwhile, and tell the listeners."""
 
         def run() -> T:
             with self._lock:
@@ -273,7 +260,7 @@ class Kernel:
         with self._lock:
             listeners = list(self._listeners)
         for listener in listeners:
-            with suppress(Exception):  # a badge that cannot be drawn keeps nobody from a role
+            with suppress(Exception):  # a badge that can't be drawn must not fail a change of roles
                 listener.changed()
 
     def _source(
@@ -281,58 +268,63 @@ class Kernel:
     ) -> Source:
         with self._lock:
             environ, default_session = self._environment.of_user(), self._environment.session_of_user()
-        state, asks = (fingerprint(environ), default_session), (profile, role_profile, token_file)
-        found = self._sources.get(asks)
+        state, key = (fingerprint(environ), default_session), (profile, role_profile, token_file)
+        found = self._sources.get(key)
         if found is not None and found[0] == state:
             return found[1]
         if token_file is None:
             source = Source.resolve(environ, profile, default_session, role_profile)
         else:
             source = WebIdentitySource.of(token_file, environ, role_profile or profile, default_session)
-        self._sources[asks] = (state, source)
+        self._sources[key] = (state, source)
         return source
 
-    def _link(self, chain: AssumedRole | bool, request: AssumeRoleRequest) -> AssumedRole:
-        """Return the role to chain from."""
+    def _chained_from(self, chain: AssumedRole | bool, request: AssumeRoleRequest) -> AssumedRole:
+        """Return the role whose credentials call STS."""
         if isinstance(chain, AssumedRole):
             return chain
-        link = self.current()
-        if link is None:
-            none = "There is no role in force to chain from: assume that one first, or leave chain out."
+        active = self.current()
+        if active is None:
+            none = "No role is active to chain from: assume that role first, or leave out chain."
             raise InvalidRequestError([("chain", none)])
-        if link.chained_from is not None and link.role_arn == str(request.role_arn):
-            return link.chained_from  # the cell was run again
-        return link
+        if active.chained_from is not None and active.role_arn == str(request.role_arn):
+            return active.chained_from  # the cell was run again
+        return active
 
     def _profile_of_user(self) -> str | None:
         environ = self.environ_of_user()
         return environ.get("AWS_DEFAULT_PROFILE", environ.get("AWS_PROFILE"))
 
-    def _ask(
-        self, source: Source, request: AssumeRoleRequest, region: str | None, refresh: bool, live: bool
+    def _fetch(
+        self,
+        source: Source,
+        request: AssumeRoleRequest,
+        region: str | None,
+        chained_from: AssumedRole | None,
+        *,
+        refresh: bool,
+        live: bool,
     ) -> AssumedRole:
-        question = AssumeRoleFetcher(request, source, region, self._mfa_sessions, refresh=refresh)
+        fetcher = AssumeRoleFetcher(request, source, region, self._mfa_sessions, refresh=refresh)
 
-        def ended(when: datetime, error: Exception | None) -> Exception:
-            from stsnb.errors.explain import ended
-
-            return ended(question.request, when, error, needs_code=question.needs_code)
+        def has_ended(when: datetime, error: Exception | None) -> Exception:
+            return ended(fetcher.request, when, error, needs_code=fetcher.needs_code)
 
         credentials = RoleCredentials(
-            question.again,
+            fetcher.fetch,
             lambda response: self._renewed(credentials, response),
-            ended,
+            has_ended,
             self._tell,
             renewable=refresh,
         )
         credentials.has_readers = live
         # The role's session needs boto3, whose import takes as long as STS does to answer: it begins when the
-        # question has left, since two threads that both compute would only share one interpreter.
+        # request has left, since two threads that both compute would only share one interpreter.
         session = BackgroundCall(lambda: source.session_for(credentials, self.environ_of_user, region))
-        question.renew(credentials, request.token_code, meanwhile=session.start)
+        fetcher.renew(credentials, request.token_code, meanwhile=session.start)
         settings = source.settings(self.environ_of_user(), region)
-        profile = question.source.profile_settings() if live else None
-        return AssumedRole(question, credentials, session.result(), settings, self, profile)
+        profile = fetcher.source.profile_settings() if live else None
+        return AssumedRole(fetcher, credentials, session.result(), settings, self, chained_from, profile)
 
     def _renewed(self, credentials: RoleCredentials, response: AssumeRoleResponse) -> None:
         # Called under the lock of renewals, so nothing that holds this lock may wait for that one.
@@ -341,9 +333,9 @@ class Kernel:
             if role is not None and role.credentials is credentials and not role.live:
                 self._environment.renew(credential_variables(response))
 
-    def _let_go(self) -> None:
+    def _look(self) -> None:
         with self._lock:
-            self._scopes.let_go()
+            self._scopes.look()
 
     def _drop(self) -> AssumedRole | None:
         self._sources.clear()
@@ -358,18 +350,15 @@ class Kernel:
         self._scopes.reset()
         self._sources.clear()
         self._mfa_sessions.clear()
-        catalog.forget()
-        self._keeper.stop()
+        self._renewer.stop()
 
 
-def _not_put(error: OSError) -> Exception:
-    from stsnb.errors import AssumeRoleError
-
+def _not_activated(error: OSError) -> AssumeRoleError:
     return AssumeRoleError(
-        f"The role was assumed, but cannot be put in force: {error.strerror or error}.",
-        "Try again; with --live it needs a port of 127.0.0.1 and room for a file in the temporary folder.",
+        f"The role was assumed but can't be made active: {error.strerror or error}.",
+        "Try again. --live needs a port of 127.0.0.1 and space for a file in the temporary folder.",
     )
 
 
-#: The kernel of this process: the magics, the functions and the widgets are its faces and know nothing themselves.
+#: The kernel of this process. The magics, the functions and the widgets are its faces and keep no state of their own.
 kernel = Kernel()

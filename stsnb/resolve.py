@@ -29,7 +29,7 @@ class ResolvedRequest(NamedTuple):
     live: bool
 
 
-def asked_for(role: str, given: Mapping[str, Any], environ: Mapping[str, str]) -> ResolvedRequest:
+def resolve(role: str, given: Mapping[str, Any], environ: Mapping[str, str]) -> ResolvedRequest:
     """Put together all that is said about a role: what was given, then its alias, its profile, the configuration.
 
     Parameters

@@ -11,7 +11,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from pytest_httpserver import HTTPServer
 
-from stsnb.config import settings
+from stsnb.config import catalog, settings
 from stsnb.demo import EmbeddedAWS
 from stsnb.kernel import kernel
 from tests.scripted_sts import ScriptedSTS
@@ -34,9 +34,11 @@ def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     kernel.reset()
+    catalog.forget()
     settings.put(settings.Settings())
     yield
     kernel.reset()
+    catalog.forget()
     settings.put(settings.Settings())
 
 

@@ -1,24 +1,31 @@
-"""AssumeRoleError: the one error that users see."""
+"""AssumeRoleError: every failure, as one sentence on the fault and one on what to do."""
 
 from __future__ import annotations
 
 import json
+import sys
 import textwrap
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import UsageError
+if TYPE_CHECKING:
+    from IPython.core.error import UsageError as _Base
+else:
+    # IPython's base class marks an error of the user, where IPython is: in a notebook or a terminal of IPython it has
+    # been imported long before. A script without IPython does not import it (200 ms) for the sake of an error.
+    _Base = getattr(sys.modules.get("IPython.core.error"), "UsageError", Exception)
 
 
-class AssumeRoleError(UsageError):
-    """A role could not be assumed; the environment, the session and the role in force are as they were.
+class AssumeRoleError(_Base):
+    """A role could not be assumed. The environment, the default session and the active role are unchanged.
 
-    As a `UsageError` it is for the person at the notebook: it shows no traceback there.
+    In IPython it is a `UsageError` and shows its sentences without a traceback; in a script without IPython it is
+    an ordinary exception.
 
     Parameters
     ----------
     happened : str
-        One sentence on what happened.
+        One sentence that names the fault.
     advice : str
         One sentence on what to do.
     code : str, optional

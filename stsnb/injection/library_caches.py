@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 _changes = itertools.count(1)
 
 
-def let_go() -> None:
+def clear() -> None:
     """Make the libraries that are imported already ask for credentials anew at their next call.
 
     Objects that the user made keep the identity that they were made under. Those that are not here (boto3, aioboto3,

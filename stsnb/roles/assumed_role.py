@@ -1,4 +1,4 @@
-"""AssumedRole: a role that this kernel acts as, or could."""
+"""AssumedRole: a role with its credentials, its session, and what a user can do with it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from stsnb._redaction import bare_interrupt
 from stsnb.config import settings
 from stsnb.roles.credentials import RoleCredentials
 from stsnb.roles.fetcher import AssumeRoleFetcher
+from stsnb.sources.source import Source
 from stsnb.sts.response import AssumeRoleResponse
 
 if TYPE_CHECKING:
@@ -18,46 +19,62 @@ if TYPE_CHECKING:
 
 
 class Owner(Protocol):
-    """Who put a role in force, and takes it out again: the kernel."""
+    """Makes a role active and inactive: the kernel."""
 
     def enter(self, role: AssumedRole) -> None:
-        """Put the role in force until `leave`."""
+        """Make the role active until `leave`."""
 
     def leave(self, role: AssumedRole) -> None:
-        """Put back what was in force before `enter`."""
+        """Make active what was active before `enter`."""
 
     def release(self, role: AssumedRole) -> None:
-        """Take the role out of force, wherever it is."""
-
-    def bundle(self, role: AssumedRole) -> dict[str, object]:
-        """Return what a notebook shows of the role beside text and HTML, by MIME type."""
+        """Make the role inactive in all scopes."""
 
 
 class AssumedRole:
     """A role that this kernel has assumed.
 
-    It is made by `stsnb.assume_role`, may be used from any thread, and as a context manager puts back at its
-    end what was in force before. It shows no secret in any form, and cannot be pickled.
+    `stsnb.assume_role` makes it. Any thread may use it. As a context manager it makes active at its end what was
+    active before. It shows no secret in any form, and cannot be pickled.
+
+    Parameters
+    ----------
+    fetcher : AssumeRoleFetcher
+        Calls STS for the role.
+    credentials : RoleCredentials
+        What `fetcher` has fetched.
+    session : boto3.Session
+        A session that signs with the credentials.
+    settings : mapping of str to str
+        What its source configures, as the variables that go into the environment with the keys.
+    owner : Owner
+        The kernel.
+    chained_from : AssumedRole, optional
+        The role whose credentials called STS.
+    profile_settings : mapping, optional
+        For a live role, what the source's profile says; None for others.
     """
 
     def __init__(
         self,
-        question: AssumeRoleFetcher,
+        fetcher: AssumeRoleFetcher,
         credentials: RoleCredentials,
         session: boto3.Session,
         settings: Mapping[str, str],
         owner: Owner,
+        chained_from: AssumedRole | None = None,
         profile_settings: Mapping[str, object] | None = None,
     ) -> None:
-        self._request = question.request
+        self._request = fetcher.request
         self._credentials = credentials
         self._session = session
         self._owner = owner
-        #: What a renewal asks, and of whom.
-        self.question = question
-        #: What its source configures, as the variables that go into the environment with its keys.
+        self._fetcher = fetcher
+        #: The role whose credentials called STS; None for the user's own credentials.
+        self.chained_from = chained_from
+        #: What its source configures, as the variables that go into the environment with the keys.
         self.settings = settings
-        #: For a live role, what its source's profile says; None for others.
+        #: For a live role, what the source's profile says; None for others.
         self.profile_settings = profile_settings
 
     @property
@@ -97,12 +114,12 @@ class AssumedRole:
 
     @property
     def expiration(self) -> datetime:
-        """When the credentials in force end, aware, in UTC; later after each renewal."""
+        """When the current credentials end, aware, in UTC; later after each renewal."""
         return self._credentials.response.expiration
 
     @property
     def remaining(self) -> timedelta:
-        """How long the credentials in force are good, never negative."""
+        """How long the current credentials are good, never negative."""
         return max(timedelta(0), self.expiration - datetime.now(timezone.utc))
 
     @property
@@ -122,27 +139,27 @@ class AssumedRole:
 
     @property
     def renewable(self) -> bool:
-        """Whether it renews itself: not with ``refresh=False``, nor where each session needs an MFA code."""
+        """Whether it is renewed: not with ``refresh=False``, nor where each session needs an MFA code."""
         return self._credentials.renewable
 
     @property
     def live(self) -> bool:
-        """Whether child processes ask for its credentials while they run (``live=True``), and so go on with it."""
+        """Whether child processes fetch its credentials while they run (``live=True``), and so outlive a session."""
         return self.profile_settings is not None
 
     @property
-    def scope(self) -> str | None:
+    def narrowing(self) -> str | None:
         """What narrows the session: ``read-only``, ``scoped`` (by session policies), or None."""
-        return self._request.scope
+        return self._request.narrowing
 
     @property
     def packed_policy_size(self) -> int | None:
-        """How full STS's room for session policies and tags is, in percent; None where a server does not tell."""
+        """How much of STS's limit session policies and tags use, in percent; None where a server does not tell."""
         return self._credentials.response.packed_policy_size
 
     @property
     def danger(self) -> str | None:
-        """The pattern of ``AssumeRole.dangerous`` in the configuration that the role matches; None if it does not."""
+        """The pattern of ``AssumeRole.dangerous`` that the role matches; None if it matches none."""
         return settings.current().danger(self._request.role_arn)
 
     @property
@@ -157,18 +174,18 @@ class AssumedRole:
 
     @property
     def needs_code(self) -> bool:
-        """Whether it cannot go on without a new code of its MFA device: `refresh` takes one."""
-        return self.question.needs_code
+        """Whether only a new code of its MFA device can renew it: `refresh` takes one."""
+        return self._fetcher.needs_code
 
     @property
     def origin(self) -> str:
-        """Where the credentials came from that it was asked for with: ``profile work``, ``the environment``."""
-        return self.question.source.origin
+        """Where the credentials were found that called STS: ``profile work``, ``the environment``."""
+        return self.source.origin
 
     @property
-    def chained_from(self) -> AssumedRole | None:
-        """The role that it was assumed with; None if with the user's own credentials."""
-        return self.question.link
+    def source(self) -> Source:
+        """Whose credentials call STS for it."""
+        return self._fetcher.source
 
     @property
     def session(self) -> boto3.Session:
@@ -176,7 +193,7 @@ class AssumedRole:
         return self._session
 
     def client(self, service_name: str, **kwargs: Any) -> Any:
-        """Return a client that acts as the role, and goes on when another role is in force.
+        """Return a client that acts as the role, and goes on when another role is active.
 
         Parameters
         ----------
@@ -192,7 +209,7 @@ class AssumedRole:
         return self._session.client(service_name, **kwargs)  # type: ignore[call-overload]
 
     def resource(self, service_name: str, **kwargs: Any) -> Any:
-        """Return a resource that acts as the role, and goes on when another role is in force.
+        """Return a resource that acts as the role, and goes on when another role is active.
 
         Parameters
         ----------
@@ -219,16 +236,16 @@ class AssumedRole:
         Raises
         ------
         stsnb.AssumeRoleError
-            If STS refuses, or nobody can be asked; the credentials in force stay.
+            If STS refuses, or no user can be asked; the current credentials stay.
         """
-        self.question.renew(self._credentials, token_code, new_code=token_code is not None)
+        self._fetcher.renew(self._credentials, token_code, new_code=token_code is not None)
 
     def drop(self) -> None:
-        """Take the role out of force: the environment and the default session are as they were."""
+        """Make the role inactive: the environment and the default session become what they were before it."""
         self._owner.release(self)
 
     def is_same_as(self, other: AssumedRole) -> bool:
-        """Tell whether another is the same role, asked for in the same way, as when a cell is run again.
+        """Tell whether another role is the same, assumed in the same way, as when a cell is run again.
 
         Parameters
         ----------
@@ -253,7 +270,9 @@ class AssumedRole:
         self._owner.leave(self)
 
     def __str__(self) -> str:
-        from stsnb.roles import display  # templates and HTML's entities, for those who look
+        from stsnb.roles import (
+            display,  # imports templates and HTML's entities: not before something is shown
+        )
 
         return display.text(self)
 
@@ -263,7 +282,7 @@ class AssumedRole:
     def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, object]:
         from stsnb.roles import display
 
-        return {"text/plain": str(self), "text/html": display.html(self), **self._owner.bundle(self)}
+        return {"text/plain": str(self), "text/html": display.html(self)}
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
-        raise TypeError("An assumed role is not written anywhere: its credentials stay in this process.")
+        raise TypeError("An assumed role can't be pickled: its credentials stay in this process.")

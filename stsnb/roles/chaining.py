@@ -1,68 +1,82 @@
-"""RoleSource: a role as the source of another one. AWS calls this role chaining."""
+"""RoleSource: an assumed role as the source of another one, which AWS calls role chaining."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
+
+from botocore.credentials import Credentials
 
 from stsnb.sources.source import Source
 from stsnb.sts.arn import RoleArn
 from stsnb.sts.limits import MAX_CHAINED_DURATION_SECONDS
 from stsnb.sts.request import AssumeRoleRequest
 
-if TYPE_CHECKING:
-    from stsnb.roles.assumed_role import AssumedRole
+
+class Chainable(Protocol):
+    """What a chain needs of the role that it begins with."""
+
+    @property
+    def arn(self) -> str: ...  # noqa: D102
+    @property
+    def role_name(self) -> str: ...  # noqa: D102
+    @property
+    def region(self) -> str | None: ...  # noqa: D102
+    @property
+    def credentials(self) -> Credentials: ...  # noqa: D102
+    @property
+    def source(self) -> Source: ...  # noqa: D102
 
 
 class RoleSource(Source):
-    """Asks with the credentials of a role that this kernel has assumed, and with that role's settings.
+    """Calls STS with the credentials and the settings of a role that this kernel has assumed.
 
-    It holds the role for as long as it is held itself: the role's own renewal goes on, by the kernel's keeper or,
+    It holds that role for as long as it exists itself, so the role keeps its renewal: by the kernel's renewer or,
     once the role is dropped, whenever it has to sign.
 
     Parameters
     ----------
-    link : AssumedRole
-        The role that asks.
+    role : AssumedRole
+        The role whose credentials call STS.
     environ : mapping
-        The environment without what stsnb put in.
+        The environment without what stsnb has put into it.
     """
 
-    def __init__(self, link: AssumedRole, environ: Mapping[str, str]) -> None:
-        session = link.question.source.session_with(link.credentials, lambda: environ, link.region)
-        super().__init__(session, link.credentials, environ)
-        self.link = link
+    def __init__(self, role: Chainable, environ: Mapping[str, str]) -> None:
+        session = role.source.session_with(role.credentials, lambda: environ, role.region)
+        super().__init__(session, role.credentials, environ)
+        self._role = role
 
     @property
     def origin(self) -> str:
         """The role, in words: ``role role-for-s3-fileserver``."""
-        return f"role {self.link.role_name}"
+        return f"role {self._role.role_name}"
 
     @property
     def role(self) -> str:
-        """The same: this source is a role for certain."""
+        """The same: the credentials of this source are certainly a role's."""
         return self.origin
 
     def identity(self, role_arn: RoleArn, region: str | None = None) -> str:  # noqa: ARG002 # it is known
         """Return the ARN of the role's session."""
-        return self.link.arn
+        return self._role.arn
 
 
 def duration_fault(request: AssumeRoleRequest, source: Source) -> list[tuple[str, str]]:
-    """Return a fault if a request asks of a role's session for more than AWS grants it.
+    """Check the duration that is requested with a role's credentials, for which AWS has a lower limit.
 
     Parameters
     ----------
     request : AssumeRoleRequest
-        What is asked.
+        The request.
     source : Source
-        Who asks.
+        Whose credentials call STS.
 
     Returns
     -------
     list of (str, str)
-        As of `stsnb.sts.request.InvalidRequestError`; empty where other rules may hold: a server without accounts
-        is not AWS.
+        One fault, as in `stsnb.sts.request.InvalidRequestError`, or none. A server without accounts is not AWS
+        and may have other limits.
     """
     seconds = request.duration_seconds or 0
     if source.role is None or not request.role_arn.account_id or seconds <= MAX_CHAINED_DURATION_SECONDS:

@@ -13,6 +13,7 @@ from typing import NoReturn
 from botocore.credentials import ReadOnlyCredentials, RefreshableCredentials
 
 from stsnb._threads import in_forked_children, uninterrupted
+from stsnb.sources.credentials import FrozenCredentials
 from stsnb.sts.response import AssumeRoleResponse
 
 #: Renewal begins when this part of a session is left, and at most this many seconds before its end.
@@ -28,15 +29,6 @@ READERS_SECONDS, READERS_AT_MOST_FRACTION = 960, 0.6
 RETRY_AFTER_SECONDS, RETRY_AT_MOST_SECONDS = 1.0, 60.0
 #: The longest pause once the session has ended, when somebody is kept from working.
 RETRY_AFTER_END_SECONDS = 5.0
-
-
-class FrozenCredentials(ReadOnlyCredentials):
-    """One set of keys, as botocore signs with, that does not show itself: botocore's own repr tells all."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} …{(self.access_key or '')[-4:]}>"
 
 
 class RoleCredentials(RefreshableCredentials):

@@ -37,7 +37,7 @@ class Shown(Protocol):
     @property
     def renewable(self) -> bool: ...  # noqa: D102
     @property
-    def scope(self) -> str | None: ...  # noqa: D102
+    def narrowing(self) -> str | None: ...  # noqa: D102
     @property
     def packed_policy_size(self) -> int | None: ...  # noqa: D102
     @property
@@ -58,7 +58,7 @@ def text(role: Shown) -> str:
     -------
     str
     """
-    parts = [role.role_name, role.account_id, role.session_name, role.scope]
+    parts = [role.role_name, role.account_id, role.session_name, role.narrowing]
     parts += [f"{_expiry(role)} ({left(role.remaining)})", via(role), *remarks(role)]
     if not role.renewable:
         parts.append("does not renew itself")
@@ -89,7 +89,7 @@ def html(role: Shown) -> str:
         expiry=escape(_expiry(role)),
         left=escape(left(role.remaining)),
         renews="renews itself" if role.renewable else "does not renew itself",
-        scope=f"<span>{escape(role.scope)}</span>" if role.scope else "",
+        narrowing=f"<span>{escape(role.narrowing)}</span>" if role.narrowing else "",
         edge=_EDGES[role.danger is not None or error is not None],
         note="".join(f'<div class="stsnb-note">{escape(note[0].upper() + note[1:])}</div>' for note in notes),
     )

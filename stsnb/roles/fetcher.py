@@ -1,15 +1,15 @@
-"""AssumeRoleFetcher: what makes a role, asked of STS at first and at each renewal: what, by whom, and with which code."""
+"""AssumeRoleFetcher: calls STS for one role, the first time and at each renewal, with an MFA code where one is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from stsnb.roles.chaining import RoleSource, duration_fault
+from stsnb.errors.explain import explain
+from stsnb.roles.chaining import duration_fault
 from stsnb.roles.credentials import RoleCredentials
 from stsnb.sources.mfa import NEARLY_ENDED, MFASession, MFASessions, MFASource, NotOfferedError
 from stsnb.sources.prompt import NobodyToAskError, ask
@@ -17,33 +17,30 @@ from stsnb.sources.source import Source
 from stsnb.sts.request import AssumeRoleRequest, InvalidRequestError
 from stsnb.sts.response import AssumeRoleResponse, is_refusal
 
-if TYPE_CHECKING:
-    from stsnb.roles.assumed_role import AssumedRole
-
 
 class AssumeRoleFetcher:
-    """What is asked of STS for one role, and all that a renewal needs to ask it again.
+    """Calls STS for one role, and keeps what a renewal needs to call it again.
 
-    It belongs to an AssumedRole. `renew` is for the foreground, where a person can be asked for a code; `again`
-    is for any thread and asks nobody.
+    It belongs to an AssumedRole. `renew` runs in the foreground, where a user can be asked for an MFA code;
+    `fetch` runs on any thread and asks nobody.
 
     Parameters
     ----------
     request : AssumeRoleRequest
-        What is asked; it is kept without the code that it may have.
+        The request. It is kept without its MFA code.
     source : Source
-        Who asks.
+        Whose credentials call STS.
     region : str, optional
         The region of STS; None for the source's.
     mfa_sessions : MFASessions
-        What codes have bought in this kernel.
+        The MFA sessions of this kernel.
     refresh : bool
-        Whether the role is to be renewed.
+        Whether the role is renewed.
 
     Raises
     ------
     stsnb.sts.request.InvalidRequestError
-        If this source cannot ask that.
+        If STS would refuse this request from this source.
     """
 
     def __init__(
@@ -58,7 +55,7 @@ class AssumeRoleFetcher:
         if faults := duration_fault(request, source):
             raise InvalidRequestError(faults)
         self.request = replace(request, token_code=None)
-        #: Who asks: that of the constructor, or the MFA session that its keys and a code have bought.
+        #: Whose credentials call STS: the given source, or an MFA session that its keys and a code have bought.
         self.source = self._base = source
         self._region = region
         self._mfa_sessions = mfa_sessions
@@ -69,25 +66,20 @@ class AssumeRoleFetcher:
 
     @property
     def renewable(self) -> bool:
-        """Whether it can and may be asked again without a person."""
+        """Whether the role is renewed, and can be without a user."""
         return self._refresh and not self._code_each_time
 
     @property
     def needs_code(self) -> bool:
-        """Whether nothing but a new code would help.
+        """Whether only a new MFA code can renew the role.
 
-        The last one was for one answer, or what it bought has ended, or is refused: a trust policy may want a
-        code that is not old (``aws:MultiFactorAuthAge``).
+        The last code was for one session of the role; or the MFA session that it bought has ended; or STS refuses
+        that: a trust policy may limit its age (``aws:MultiFactorAuthAge``).
         """
         if self.request.serial_number is None:
             return False
         session = self._mfa_session
         return self._code_each_time or self._mfa_refused or session is None or not session.remaining
-
-    @property
-    def link(self) -> AssumedRole | None:
-        """The role that asks, if one does."""
-        return self.source.link if isinstance(self.source, RoleSource) else None
 
     def renew(
         self,
@@ -97,49 +89,49 @@ class AssumeRoleFetcher:
         new_code: bool = False,
         meanwhile: Callable[[], object] | None = None,
     ) -> None:
-        """Renew a role's credentials in the foreground, where a person can be asked for a code.
+        """Renew the role's credentials in the foreground, where a user can be asked for an MFA code.
 
         Parameters
         ----------
         credentials : RoleCredentials
-            The role's.
+            The role's credentials.
         token_code : str, optional
-            A code of the MFA device. It is used only if it is needed: running a cell again does not need one.
+            A code of the MFA device. It is used only if one is needed: running a cell again needs none.
         new_code : bool
-            Whether the code is to be used whatever has been bought already.
+            Whether to use the code even if an MFA session is good.
         meanwhile : callable, optional
-            As of `Source.assume_role`.
+            As in `Source.assume_role`.
 
         Raises
         ------
         stsnb.AssumeRoleError
-            With everything as it was.
+            With the credentials as they were.
         """
-        with self._in_words(self.request, self._base):
+        with self._explained(self.request, self._base):
             code = self._code(token_code, new_code)
 
-        def ask() -> AssumeRoleResponse:
+        def fetch() -> AssumeRoleResponse:
             if code is not None:
-                response = self._ask_with(code, new_code, meanwhile)
+                response = self._fetch_with(code, new_code, meanwhile)
             else:
                 try:
-                    response = self.again(meanwhile)
+                    response = self.fetch(meanwhile)
                 except Exception as refused:
                     if not (token_code and self._mfa_refused):
                         raise
-                    response = self._ask_anew(token_code, meanwhile, refused)
+                    response = self._fetch_anew(token_code, meanwhile, refused)
             credentials.renewable = self.renewable
             return response
 
-        credentials.renew(ask)
+        credentials.renew(fetch)
 
-    def again(self, meanwhile: Callable[[], object] | None = None) -> AssumeRoleResponse:
-        """Ask STS without a person.
+    def fetch(self, meanwhile: Callable[[], object] | None = None) -> AssumeRoleResponse:
+        """Call STS without asking a user for anything.
 
         Parameters
         ----------
         meanwhile : callable, optional
-            As of `Source.assume_role`.
+            As in `Source.assume_role`.
 
         Returns
         -------
@@ -148,9 +140,9 @@ class AssumeRoleFetcher:
         Raises
         ------
         stsnb.AssumeRoleError
-            If STS refuses, or a person would be needed.
+            If STS refuses, or a user would have to be asked.
         """
-        with self._in_words(self.request, self.source):
+        with self._explained(self.request, self.source):
             if self._code_each_time:
                 raise NobodyToAskError
             self.source = self.source.up_to_date()
@@ -173,11 +165,11 @@ class AssumeRoleFetcher:
             given = ask(f"MFA code of {request.serial_number} for {request.role_arn.name}: ")
         return request.with_code(given).token_code
 
-    def _ask_with(
+    def _fetch_with(
         self, code: str, new_code: bool, meanwhile: Callable[[], object] | None
     ) -> AssumeRoleResponse:
         request, base = self.request.with_code(code), self._base
-        with self._in_words(request, base):
+        with self._explained(request, base):
             session = self._mfa_sessions.of(base, request.serial_number or "")
             if session is not None and session.offered:
                 try:
@@ -194,13 +186,13 @@ class AssumeRoleFetcher:
         self._mfa_refused, self._code_each_time = False, True
         return response
 
-    def _ask_anew(
+    def _fetch_anew(
         self, code: str, meanwhile: Callable[[], object] | None, refused: Exception
     ) -> AssumeRoleResponse:
-        """Use a code that did not seem to be needed: the role may want one that is not old."""
+        """Use a code that did not seem to be needed: the trust policy may limit the age of an MFA session."""
         try:
-            return self._ask_with(code, True, meanwhile)
-        except Exception:  # noqa: BLE001 # what refused the role tells more
+            return self._fetch_with(code, True, meanwhile)
+        except Exception:  # noqa: BLE001 # the refusal of the role tells more
             raise refused from None
 
     def _sign_with(self, session: MFASession) -> None:
@@ -210,7 +202,7 @@ class AssumeRoleFetcher:
     def _send(
         self, request: AssumeRoleRequest, source: Source, meanwhile: Callable[[], object] | None
     ) -> AssumeRoleResponse:
-        with self._in_words(request, source):
+        with self._explained(request, source):
             try:
                 response = source.assume_role(request, self._region, meanwhile)
             except ClientError as error:
@@ -220,22 +212,10 @@ class AssumeRoleFetcher:
             return response
 
     @contextmanager
-    def _in_words(self, request: AssumeRoleRequest, source: Source) -> Iterator[None]:
+    def _explained(self, request: AssumeRoleRequest, source: Source) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
-            raise explained(error, request, source, self._region, source.owner) from None
-
-
-def explained(
-    error: Exception,
-    request: AssumeRoleRequest,
-    source: Source | None,
-    region: str | None,
-    profile: str | None,
-) -> Exception:
-    """Return what a person can use of an error; the parameters are those of `stsnb.errors.explain.explain`."""
-    # Only a failure needs IPython's error class, whose import costs more than assuming a role.
-    from stsnb.errors.explain import explain
-
-    return explain(error, request=request, source=source, region=region, profile=profile)
+            raise explain(
+                error, request=request, source=source, region=self._region, profile=source.owner
+            ) from None

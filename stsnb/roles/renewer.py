@@ -1,4 +1,4 @@
-"""Renewer: one thread that renews the credentials of all roles before anybody has to wait for them."""
+"""Renewer: renews the credentials of all roles in one background thread."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from collections.abc import Callable
 from stsnb._threads import in_forked_children
 from stsnb.roles.credentials import RoleCredentials
 
-#: The longest that the thread sleeps, in seconds. Its sleep goes by a clock that stands still while a laptop
-#: does; what it finds when it looks goes by the wall clock, so that after a night the first look renews.
+#: The longest that the thread sleeps, in seconds. Its sleep is timed by a clock that stops while a laptop sleeps;
+#: what is due is decided by the wall clock, so that after a night the first look renews.
 LOOK_EVERY_SECONDS = 20.0
-#: The shortest, in seconds: what is due may be asked for by another thread already, for as long as STS takes.
+#: The shortest, in seconds: another thread may be renewing what is due, for as long as STS takes.
 REST_SECONDS = 0.1
 
 
 class Renewer:
-    """Renews what it watches for as long as somebody else holds it; its thread lives as long as there is some.
+    """Renews the credentials that it watches, for as long as another object holds them.
 
-    It belongs to the kernel. Any thread may call it; its lock guards the thread and is never held while STS
-    is asked.
+    It belongs to the kernel. Its thread exists while it watches any. Any thread may call it; its lock guards the
+    thread and is never held during a call of STS.
 
     Parameters
     ----------
@@ -37,23 +37,23 @@ class Renewer:
         in_forked_children(self._begin)
 
     def _begin(self) -> None:
-        # Also in a forked child, which has this object but not its thread: there, who signs renews.
+        # In a forked child too, which has this object but not its thread: there a caller that signs renews.
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
     def running(self) -> bool:
-        """Whether the thread is there."""
+        """Whether the thread exists."""
         return self._thread is not None
 
     def watch(self, credentials: RoleCredentials) -> None:
-        """Keep credentials renewed from now on; a weak reference is all that is kept of them.
+        """Renew credentials from now on. Only a weak reference to them is kept.
 
         Parameters
         ----------
         credentials : RoleCredentials
-            Those that cannot be renewed without a person are left alone.
+            Those that can't be renewed without a user are passed over.
         """
         if not credentials.renewable:
             return
@@ -61,12 +61,12 @@ class Renewer:
             self._watched.add(credentials)
             credentials.nudge = self._nudge
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="stsnb-keeper", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="stsnb-renewer", daemon=True)
                 self._thread.start()
         self._wake.set()
 
     def unwatch(self, credentials: RoleCredentials) -> None:
-        """Leave credentials to those who sign with them.
+        """Leave the renewal of credentials to the callers that sign with them.
 
         Parameters
         ----------
@@ -79,14 +79,14 @@ class Renewer:
         self._wake.set()
 
     def stop(self) -> None:
-        """Watch nothing any more; the thread ends as soon as it has noticed."""
+        """Watch nothing any more; the thread ends soon after."""
         with self._lock:
             watched = list(self._watched)
         for credentials in watched:
             self.unwatch(credentials)
 
     def _nudge(self) -> bool:
-        """Look now; False where there is no thread that could."""
+        """Look now; return False where there is no thread."""
         self._wake.set()
         return self._thread is not None
 
@@ -98,7 +98,7 @@ class Renewer:
     def _look(self) -> float | None:
         """Renew what is due; return how long to sleep, in seconds, or None to end.
 
-        What it touches is let go when it returns: while the thread sleeps it holds nobody's role.
+        It keeps no reference when it returns: a sleeping thread holds no role.
         """
         self._on_look()
         with self._lock:

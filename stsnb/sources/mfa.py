@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from stsnb._redaction import no_secrets_logged
 from stsnb._threads import in_forked_children
-from stsnb.roles.credentials import FrozenCredentials
+from stsnb.sources.credentials import FrozenCredentials
 from stsnb.sources.source import Source, call
 from stsnb.sts.arn import RoleArn
 from stsnb.sts.response import error_of, is_refusal, read_credentials

@@ -12,7 +12,6 @@ from botocore.credentials import (
     AssumeRoleWithWebIdentityProvider,
     ContainerProvider,
     CredentialProvider,
-    CredentialResolver,
     Credentials,
     EnvProvider,
 )
@@ -214,30 +213,3 @@ def _ask_in_front(prompt: str) -> str:
         return ask(prompt)
     except NobodyToAskError:
         raise RefreshWithMFAUnsupportedError from None
-
-
-def give(session: botocore.session.Session, credentials: Credentials) -> None:
-    """Make a session act with credentials that are known.
-
-    Parameters
-    ----------
-    session : botocore.session.Session
-        The session.
-    credentials : botocore.credentials.Credentials
-        What its clients sign with from now on.
-    """
-    session.register_component("credential_provider", CredentialResolver([_Given(credentials)]))
-    vars(session)["_credentials"] = None  # what the session may have found before
-
-
-class _Given(CredentialProvider):
-    """The one provider of a session whose credentials are known already."""
-
-    METHOD = CANONICAL_NAME = "stsnb"
-
-    def __init__(self, credentials: Credentials) -> None:
-        super().__init__()
-        self._credentials = credentials
-
-    def load(self) -> Credentials:
-        return self._credentials

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -21,9 +20,10 @@ from botocore.exceptions import (
 )
 
 from stsnb._redaction import no_secrets_logged
+from stsnb.sources.credentials import FetchedCredentials, set_credentials
 from stsnb.sources.isolated_session import IsolatedSession
 from stsnb.sources.profile_errors import fault
-from stsnb.sources.provider_chain import Choice, credentials_of, files, give, source_credentials_of
+from stsnb.sources.provider_chain import Choice, credentials_of, files, source_credentials_of
 from stsnb.sts.arn import RoleArn
 from stsnb.sts.request import AssumeRoleRequest
 from stsnb.sts.response import AssumeRoleResponse, InvalidResponseError
@@ -61,34 +61,6 @@ class SourceError(Exception):
         self.cause = cause
 
 
-class AsFetched(Credentials):
-    """Credentials as this thread has fetched them last, so that one question is one fetch.
-
-    botocore renews what a role on the way lasts less than 15 minutes for at each look: to sign would be another.
-
-    Parameters
-    ----------
-    credentials : botocore.credentials.Credentials
-        The source's.
-    """
-
-    def __init__(self, credentials: Credentials) -> None:
-        super().__init__("", "", method=credentials.method)
-        self._credentials = credentials
-        self._fetched = threading.local()
-
-    def fetch(self) -> ReadOnlyCredentials:
-        """Return what holds now, and sign with that on this thread until the next fetch."""
-        found: ReadOnlyCredentials = self._credentials.get_frozen_credentials()
-        self._fetched.now = found
-        return found
-
-    def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        """Return what to sign with."""
-        now: ReadOnlyCredentials | None = getattr(self._fetched, "now", None)
-        return now or self.fetch()
-
-
 class Source:
     """The credentials that STS is asked with, and the settings that go with them.
 
@@ -123,8 +95,8 @@ class Source:
     ) -> None:
         self.session = session
         self.credentials = credentials
-        self._signing = AsFetched(credentials)
-        give(session, self._signing)
+        self._signing = FetchedCredentials(credentials)
+        set_credentials(session, self._signing)
         self.owner = owner or self.profile
         self._environ = environ
         self._resolve = resolve
@@ -381,7 +353,7 @@ class Source:
             session.set_config_variable("region", region or self.region)
         if (config := self.session.get_default_client_config()) is not None:
             session.set_default_client_config(config)
-        give(session, credentials)
+        set_credentials(session, credentials)
         return session
 
     def settings(self, environ: Mapping[str, str], region: str | None = None) -> dict[str, str]:

@@ -198,9 +198,9 @@ class AssumeRoleRequest:
                     yield name, [f"STS takes no {label} with a web identity: leave it out."]
 
     @property
-    def scope(self) -> str | None:
+    def narrowing(self) -> str | None:
         """What narrows the session: ``read-only``, ``scoped`` by session policies, or None."""
-        return session_policies.scope(self)
+        return session_policies.narrowing(self)
 
     def parameters(self) -> dict[str, Any]:
         """Return the request as botocore's ``client.assume_role`` takes it.

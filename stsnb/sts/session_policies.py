@@ -72,7 +72,7 @@ def session_policies(asked: Narrowed) -> tuple[str | None, tuple[str, ...]]:
     return asked.policy, tuple(dict.fromkeys(arns))
 
 
-def scope(asked: Narrowed) -> str | None:
+def narrowing(asked: Narrowed) -> str | None:
     """Return in a word what narrows the session.
 
     Parameters

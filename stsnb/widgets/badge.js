@@ -7,7 +7,7 @@ const SIGNS = { renewing: "↻", last: "⚠", failing: "⚠", ended: "✕", drop
 /** The state that a reader sees, of what the kernel said and the time that is left, in milliseconds. */
 function stateOf(role, left, live) {
   if (!live) return left > 0 ? "gone" : "ended";
-  if (role.standing === "dropped" || role.standing === "replaced") return role.standing;
+  if (role.state === "dropped" || role.state === "replaced") return role.state;
   if (left <= 0 && !role.asking) return "ended";
   if (role.asking) return "renewing";
   if (role.trouble) return "failing";
@@ -39,13 +39,13 @@ function timeOf(state, role, left) {
 function aboutOf(state, role) {
   const parts = {
     renewing: ["renewing now"],
-    dropped: ["not in force"],
-    replaced: ["not in force"],
+    dropped: ["not active"],
+    replaced: ["not active"],
     gone: [],
     ended: [],
   }[state] ?? [role.renewable ? "renews itself" : "does not renew itself"];
-  if (role.scope) parts.unshift(role.scope);
-  if (role.standing === "apart") parts.push("own session only");
+  if (role.narrowing) parts.unshift(role.narrowing);
+  if (role.state === "not injected") parts.push("own session only");
   return [...parts, role.came].join(" · ");
 }
 
@@ -140,7 +140,7 @@ export default () => {
         send.disabled = role.asking;
         renew.hidden = !used || role.device !== null;
         renew.disabled = role.asking;
-        drop.hidden = !live() || role.standing !== "in force";
+        drop.hidden = !live() || role.state !== "active";
         badge.setAttribute("aria-label", `AWS role ${role.name}`);
         const until = new Date(role.expires_at);
         time.dateTime = until.toISOString();

@@ -63,7 +63,7 @@ class Badge(SubshellWidget):
         return state
 
     def _state(self, role: AssumedRole) -> dict[str, Any]:
-        standing, error = self._kernel.standing(role), role.renewal_error
+        state, error = self._kernel.state_of(role), role.renewal_error
         return {
             "name": role.role_name,
             "arn": role.arn,
@@ -71,13 +71,13 @@ class Badge(SubshellWidget):
             "came": via(role) or f"from {role.origin}",
             "expires_at": role.expiration.timestamp() * 1000,
             "renewable": role.renewable,
-            "scope": role.scope,
+            "narrowing": role.narrowing,
             "danger": role.danger is not None,
             "remarks": [f"{remark[0].upper()}{remark[1:]}." for remark in remarks(role)],
             "device": role.serial_number if role.needs_code else None,
             "asking": role.credentials.asking,
-            "standing": standing.state,
-            "replaced_by": _replaced_by(role, standing.by),
+            "state": state.name,
+            "replaced_by": _replaced_by(role, state.by),
             "trouble": None
             if error is None
             else {"text": first_line(error), "retry_at": role.credentials.due_at * 1000},

@@ -18,7 +18,7 @@ from stsnb.errors import AssumeRoleError
 from stsnb.errors.explain import explain
 from stsnb.kernel import kernel
 from stsnb.line import HOW, line_of
-from stsnb.resolve import asked_for
+from stsnb.resolve import resolve
 from stsnb.roles.assumed_role import AssumedRole
 from stsnb.sts.request import InvalidRequestError, default_session_name
 from stsnb.widgets.assets import text_of
@@ -191,7 +191,7 @@ def _checked(fields: dict[str, str]) -> dict[str, Any]:
     if not role:
         faults["role"] = ""
     try:
-        request = asked_for(role or _ANY_ROLE, asked, kernel.environ_of_user()).request
+        request = resolve(role or _ANY_ROLE, asked, kernel.environ_of_user()).request
         device = request.serial_number
     except InvalidRequestError as error:
         # What is wrong with something that is no field came with the role: with its alias, or its profile.

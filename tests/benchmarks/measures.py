@@ -272,7 +272,7 @@ roles = [stsnb.assume_role({ROLE_ARN!r}, name, inject=False) for name in ("RoleS
 times = []
 for turn in range(21):
     start = time.perf_counter()
-    kernel._scopes.put(roles[turn % 2])
+    kernel._scopes.activate(roles[turn % 2])
     times.append(time.perf_counter() - start)
     if {{used}}:
         pl.read_csv("s3://{BUCKET}/{CSV_KEY}"), pd.read_csv("s3://{BUCKET}/{CSV_KEY}")

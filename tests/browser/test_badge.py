@@ -87,7 +87,7 @@ def test_each_state_is_plain_in_words_and_can_be_read(
     badge(notebook, 8).get_by_role("button", name="Renew").click()
 
     expected = {
-        1: ("dropped", "dropped", "not in force"),
+        1: ("dropped", "dropped", "not active"),
         3: ("replaced", "replaced", "role-for-s3-fileserver took its place"),
         4: ("good", "59 min", "renews itself · from the environment"),
         5: ("last", "4:", "does not renew itself"),

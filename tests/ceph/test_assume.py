@@ -74,7 +74,7 @@ def test_a_policy_in_a_file_narrows_the_role_to_the_keys_that_it_names(
     policy = tmp_path / "narrow.json"
     policy.write_text(json.dumps({"Version": "2012-10-17", "Statement": [elsewhere]}, indent=2))
     role = stsnb.assume_role(ROLE_ARN, policy=policy)
-    assert role.scope == "scoped"
+    assert role.narrowing == "scoped"
     s3 = boto3.client("s3")
     s3.put_object(Bucket=ALLOWED, Key="reports/x", Body=b"x")
     s3.delete_object(Bucket=ALLOWED, Key="reports/x")
@@ -100,7 +100,7 @@ def test_read_only_reads_and_writes_nothing_also_once_renewed(alice: CephGateway
         return bool(done)
 
     role = stsnb.assume_role(ROLE_ARN, read_only=True)
-    assert role.scope == "read-only"
+    assert role.narrowing == "read-only"
     for _ in range(2):
         assert read(ALLOWED) == BODY
         assert boto3.client("s3").list_objects_v2(Bucket=ALLOWED)["KeyCount"] == 1

@@ -96,7 +96,7 @@ def test_a_library_that_has_changed_keeps_nobody_from_a_role(
 
 def test_no_library_is_imported_for_it() -> None:
     names = ("s3fs", "polars", "pyarrow", "duckdb", "deltalake", "pandas")
-    code = f"import sys; from stsnb.injection import library_caches; library_caches.let_go(); print([n for n in {names} if n in sys.modules])"
+    code = f"import sys; from stsnb.injection import library_caches; library_caches.clear(); print([n for n in {names} if n in sys.modules])"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "[]\n"
@@ -107,5 +107,5 @@ def test_letting_go_again_and_again_does_not_pile_up(monkeypatch: pytest.MonkeyP
     from polars.io.cloud.credential_provider._builder import AutoInit
 
     for _ in range(3000):  # deeper than a function may call itself
-        library_caches.let_go()
+        library_caches.clear()
     assert len(AutoInit(dict).get_cache_key_impl()) == 16

@@ -146,11 +146,11 @@ def test_nothing_is_left_even_if_the_endpoint_cannot_be_ended(
     def refused(_: CredentialServer) -> None:
         raise RuntimeError("cannot join thread")
 
-    assert kernel._scopes._live is not None
+    assert kernel._scopes._served is not None
     with monkeypatch.context() as broken:
         broken.setattr(CredentialServer, "stop", refused)
         with pytest.raises(RuntimeError, match="cannot join"):
-            kernel._scopes._live.end()
+            kernel._scopes._served.end()
     assert not folder.exists()
 
 
@@ -236,8 +236,8 @@ def test_an_environment_that_refuses_leaves_nobody_served(
         with pytest.raises(stsnb.AssumeRoleError, match="Cannot allocate memory"):
             stsnb.assume_role(ROLE, live=True)
     assert stsnb.current_role() is None
-    assert kernel._scopes._live is not None
-    assert {served.role for served in kernel._scopes._live._served.values()} == {None}
+    assert kernel._scopes._served is not None
+    assert {served.role for served in kernel._scopes._served._served.values()} == {None}
 
 
 def test_without_a_folder_the_role_in_force_stays(
@@ -245,7 +245,7 @@ def test_without_a_folder_the_role_in_force_stays(
 ) -> None:
     role, before = stsnb.assume_role(ROLE), dict(os.environ)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
-    with pytest.raises(stsnb.AssumeRoleError, match="cannot be put in force"):
+    with pytest.raises(stsnb.AssumeRoleError, match="can't be made active"):
         stsnb.assume_role(OTHER_ROLE, live=True)
     assert stsnb.current_role() is role
     assert os.environ == before
@@ -287,7 +287,7 @@ def test_a_profile_that_is_written_meanwhile_is_there_too(sts: ScriptedSTS, prof
     stsnb.assume_role(ROLE, live=True)
     with (profiles / "config").open("a") as file:
         file.write("[profile new]\nregion = eu-west-2\n")
-    kernel._let_go()  # as the keeper does when it looks
+    kernel._look()  # as the keeper does when it looks
     written = configparser.RawConfigParser()
     written.read(os.environ["AWS_CONFIG_FILE"])
     assert written["profile new"]["region"] == "eu-west-2"
@@ -447,9 +447,9 @@ def test_the_same_cell_again_goes_on_for_the_same_children(
         role = stsnb.assume_role(ROLE, "RoleSession1", live=True)
     assert os.environ == before
     assert serving(role)
-    kernel._let_go()
+    kernel._look()
     gc.collect()
-    assert len(kernel._keeper._watched) == 1
+    assert len(kernel._renewer._watched) == 1
     narrower = stsnb.assume_role(
         ROLE, "RoleSession1", policy_arns=["arn:aws:iam::aws:policy/ReadOnlyAccess"], live=True
     )
@@ -506,7 +506,7 @@ def test_the_same_role_again_that_finds_no_room_leaves_the_earlier_one_served(
     with monkeypatch.context() as moved:
         moved.setenv("AWS_CONFIG_FILE", str(tmp_path / "other"))
         moved.setattr("tempfile.tempdir", str(tmp_path / "missing"))
-        with pytest.raises(stsnb.AssumeRoleError, match="cannot be put in force"):
+        with pytest.raises(stsnb.AssumeRoleError, match="can't be made active"):
             stsnb.assume_role(ROLE, live=True)
     assert stsnb.current_role() is first
     assert serving(first)

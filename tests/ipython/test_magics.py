@@ -207,7 +207,7 @@ def test_help_names_every_option(shell: InteractiveShell, capsys: pytest.Capture
         ("role-for-s3-fileserver", "arn:aws:iam::123456789012:role/role-for-s3-fileserver"),
         (f"{ROLE} me --duration-seconds 60", "The duration is 60 seconds; STS takes 900 to 43200"),
         (f"{ROLE} me --profile nobody", "There is no profile 'nobody'"),
-        (f"{ROLE} --chain", "There is no role in force to chain from"),
+        (f"{ROLE} --chain", "No role is active to chain from"),
         (f"{ROLE} --web-identity-token-file nowhere", "'nowhere' cannot be read: No such file"),
         (
             f"{ROLE} --web-identity-token-file nowhere --external-id ext-1",

@@ -151,7 +151,7 @@ def test_a_chain_is_let_go_with_its_last_role(short: ScriptedSTS) -> None:
     del second
     gc.collect()
     assert [link() for link in links] == [None, None]
-    wait_until("the keeper has ended", lambda: not kernel._keeper.running)
+    wait_until("the keeper has ended", lambda: not kernel._renewer.running)
 
 
 def test_a_link_that_has_ended_is_named(short: ScriptedSTS) -> None:
@@ -204,7 +204,7 @@ def test_a_server_without_accounts_has_its_own_rules(sts: ScriptedSTS) -> None:
 
 
 def test_what_contradicts_itself_gets_a_sentence(sts: ScriptedSTS, config: Path) -> None:
-    with refused("There is no role in force to chain from"):
+    with refused("No role is active to chain from"):
         stsnb.assume_role(ROLE, chain=True)
     first = stsnb.assume_role(ROLE)
     with refused("either with another role .chain. or with profile: give one of them"):

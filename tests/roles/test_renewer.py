@@ -229,7 +229,7 @@ def short(sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripte
     monkeypatch.setattr(rules, "RETRY_AT_MOST_SECONDS", 0.2)
     yield sts
     kernel.reset()
-    wait_until("the keeper has ended", lambda: not kernel._keeper.running)
+    wait_until("the keeper has ended", lambda: not kernel._renewer.running)
 
 
 def token() -> str:
@@ -252,7 +252,7 @@ def test_one_thread_keeps_all_roles(short: ScriptedSTS) -> None:
     wait_until(
         "all are renewed", lambda: all(one.expiration > was for one, was in zip(held, first, strict=True))
     )
-    assert [thread.name for thread in threading.enumerate()].count("stsnb-keeper") == 1
+    assert [thread.name for thread in threading.enumerate()].count("stsnb-renewer") == 1
 
 
 def test_a_slow_sts_keeps_nobody_waiting_while_the_keys_are_good(short: ScriptedSTS) -> None:
@@ -285,9 +285,9 @@ def test_a_slow_sts_keeps_nobody_waiting_while_the_keys_are_good(short: Scripted
 
 def now_due(held: stsnb.AssumedRole) -> None:
     """Let the keeper look as if two thirds of the session had passed."""
-    kernel._keeper.unwatch(held.credentials)
+    kernel._renewer.unwatch(held.credentials)
     held.credentials._renew_at = held.credentials._renew_at_monotonic = 0.0
-    kernel._keeper.watch(held.credentials)
+    kernel._renewer.watch(held.credentials)
 
 
 def garbage(sts: ScriptedSTS) -> None:
@@ -352,7 +352,7 @@ def test_refresh_false_is_a_session_that_ends(short: ScriptedSTS) -> None:
     short.seconds = 1
     held = stsnb.assume_role(ROLE, refresh=False)
     assert "does not renew itself" in str(held)
-    assert not kernel._keeper.running
+    assert not kernel._renewer.running
     wait_until("it has ended", lambda: not held.remaining)
     with pytest.raises(
         stsnb.AssumeRoleError, match=r"ended at .*; it was not to be renewed. Assume the role again."
@@ -377,7 +377,7 @@ def test_a_session_got_with_a_code_says_early_that_it_ends(
 def test_the_keepers_look_does_not_take_from_a_with_what_it_puts_back(short: ScriptedSTS) -> None:
     before = weakref.ref(stsnb.assume_role(ROLE, "before"))
     inside = stsnb.assume_role(ROLE, "inside")
-    kernel._let_go()  # the keeper looks as soon as it has a role more to watch
+    kernel._look()  # the keeper looks as soon as it has a role more to watch
     gc.collect()
     with inside:
         assert stsnb.current_role() is inside
@@ -391,7 +391,7 @@ def test_a_role_that_is_let_go_is_collected_and_not_renewed(
     monkeypatch.setattr("stsnb.injection.scopes.REPLACED_HELD_SECONDS", 0.0)
     let_go = weakref.ref(stsnb.assume_role(ROLE, "first"))
     stsnb.assume_role(ROLE, "second")
-    kernel._let_go()  # the keeper does, at each look
+    kernel._look()  # the keeper does, at each look
     gc.collect()
     assert let_go() is None
     asked = len(short.requests)
@@ -401,13 +401,13 @@ def test_a_role_that_is_let_go_is_collected_and_not_renewed(
 
 def test_the_keeper_ends_when_the_last_role_is_dropped_or_let_go(short: ScriptedSTS) -> None:
     held = stsnb.assume_role(ROLE)
-    assert kernel._keeper.running
+    assert kernel._renewer.running
     stsnb.drop_role()
-    wait_until("the keeper has ended", lambda: not kernel._keeper.running)
+    wait_until("the keeper has ended", lambda: not kernel._renewer.running)
     with held:
-        assert kernel._keeper.running
+        assert kernel._renewer.running
     held.drop()
-    wait_until("the keeper has ended", lambda: not kernel._keeper.running)
+    wait_until("the keeper has ended", lambda: not kernel._renewer.running)
 
 
 def test_a_dropped_roles_own_client_still_renews_when_it_signs(short: ScriptedSTS) -> None:
@@ -509,10 +509,10 @@ def test_a_cell_that_is_run_again_leaves_one_role_to_renew(shell: InteractiveShe
     for _ in range(5):
         shell.run_cell(f"%assume_role {ROLE} RoleSession1", store_history=True)
     assert len([value for value in shell.user_ns["Out"].values() if isinstance(value, AssumedRole)]) == 5
-    assert len(kernel._keeper._watched) == 1
+    assert len(kernel._renewer._watched) == 1
     role = stsnb.current_role()
     assert role is not None
     with stsnb.assume_role(ROLE, "RoleSession1") as again:
-        assert {role.credentials, again.credentials} <= set(kernel._keeper._watched)
+        assert {role.credentials, again.credentials} <= set(kernel._renewer._watched)
     assert stsnb.current_role() is role
-    assert role.credentials in kernel._keeper._watched
+    assert role.credentials in kernel._renewer._watched

@@ -232,7 +232,7 @@ def test_a_temporary_source_needs_a_code_for_each_session(
     person.types = [device.shows_next()]
     held.refresh()
     assert len(person.asked) == 2
-    assert not kernel._keeper.running
+    assert not kernel._renewer.running
 
 
 @pytest.mark.parametrize(
@@ -493,7 +493,7 @@ def test_a_code_is_kept_nowhere_once_it_is_used(
         monkeypatch.setenv("AWS_SESSION_TOKEN", "temporary already")
     code = "".join(["4938", "17"])  # an object of its own, which nothing else can refer to
     held = stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=code)
-    assert held.question.request.token_code is None
+    assert held._fetcher.request.token_code is None
     reached, todo = set(), [held, kernel]
     while todo:
         found = todo.pop()

@@ -195,7 +195,7 @@ def test_an_alias_goes_before_a_profile_and_that_before_the_general_configuratio
     general = {"session_name": "General", "duration_seconds": 3000, "region": "eu-north-1", "read_only": True}
     configured(general=general)
     role = stsnb.assume_role("work")
-    assert (role.session_name, role.region, role.scope) == ("Work", "eu-west-1", "read-only")
+    assert (role.session_name, role.region, role.narrowing) == ("Work", "eu-west-1", "read-only")
     assert sts.requests[-1]["DurationSeconds"] == "1800"
     assert stsnb.assume_role(ROLE, profile="base").region == "eu-north-1"
     configured(general=general, roles={"work": {"role_arn": f"{ROLE}2", "profile": "base"}})

@@ -41,7 +41,7 @@ def test_read_only_is_the_managed_policy_of_the_roles_partition(partition: str) 
     asked = request(f"arn:{partition}:iam::123456789012:role/path/reader", read_only=True)
     arn = f"arn:{partition}:iam::aws:policy/ReadOnlyAccess"
     assert policies(asked.parameters()) == {"PolicyArns": [{"arn": arn}]}
-    assert asked.scope == "read-only"
+    assert asked.narrowing == "read-only"
 
 
 def test_aws_has_the_policy() -> None:
@@ -62,7 +62,7 @@ def test_a_server_without_accounts_gets_the_same_inline_for_s3(role: str) -> Non
         {"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": "*"}
     ]
     assert " " not in sent["Policy"].replace("2012-10-17", "")
-    assert asked.scope == "read-only"
+    assert asked.narrowing == "read-only"
 
 
 def test_the_policy_is_sent_once_when_it_is_named_too() -> None:
@@ -86,7 +86,7 @@ def test_read_only_is_true_or_false(value: object) -> None:
 
 def test_false_narrows_nothing() -> None:
     assert policies(request(read_only=False).parameters()) == {}
-    assert request(read_only=False).scope is None
+    assert request(read_only=False).narrowing is None
 
 
 def test_the_magic_narrows_and_shows_it(shell: InteractiveShell, sts: ScriptedSTS) -> None:
@@ -166,7 +166,7 @@ def test_a_role_tells_what_narrows_it(
     sts: ScriptedSTS, parameters: dict[str, Any], scope: str | None
 ) -> None:
     role = stsnb.assume_role(ROLE, "RoleSession1", **parameters)
-    assert role.scope == scope
+    assert role.narrowing == scope
     assert (f" · {scope} · until" in str(role)) is (scope is not None)
     assert (f"<span>{scope}</span>" in role._repr_mimebundle_()["text/html"]) is (scope is not None)
 

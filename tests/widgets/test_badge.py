@@ -55,25 +55,25 @@ def asks(form: AssumeRoleForm, code: str = "", attempt: int | None = None, **fie
 def test_the_kernel_knows_how_each_role_stands(sts: ScriptedSTS) -> None:
     apart = stsnb.assume_role(ROLE, inject=False)
     first = stsnb.assume_role(ROLE)
-    assert kernel.standing(apart) == ("apart", None)
-    assert kernel.standing(first) == ("in force", None)
+    assert kernel.state_of(apart) == ("not injected", None)
+    assert kernel.state_of(first) == ("active", None)
     second = stsnb.assume_role(OTHER)
-    assert kernel.standing(first) == ("replaced", second)
+    assert kernel.state_of(first) == ("replaced", second)
     with first:
-        assert kernel.standing(first) == ("in force", None)
-        assert kernel.standing(second) == ("replaced", first)
-    assert kernel.standing(second) == ("in force", None)
+        assert kernel.state_of(first) == ("active", None)
+        assert kernel.state_of(second) == ("replaced", first)
+    assert kernel.state_of(second) == ("active", None)
     second.drop()
-    assert kernel.standing(second) == ("dropped", None)
+    assert kernel.state_of(second) == ("dropped", None)
     first.drop()
-    assert kernel.standing(first) == ("dropped", None)
+    assert kernel.state_of(first) == ("dropped", None)
 
 
 def test_a_role_dropped_within_a_with_of_another_is_dropped(sts: ScriptedSTS) -> None:
     first = stsnb.assume_role(ROLE)
     with stsnb.assume_role(OTHER):
         first.drop()
-        assert kernel.standing(first) == ("dropped", None)
+        assert kernel.state_of(first) == ("dropped", None)
 
 
 # --- the badge -----------------------------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ def test_a_badge_sends_what_changes_and_nothing_else(sts: ScriptedSTS, sent: lis
     assert renewed["expires_at"] == role.expiration.timestamp() * 1000
     sent.clear()
     role.drop()
-    assert [message["state"]["role"]["standing"] for message in sent] == ["dropped"]
+    assert [message["state"]["role"]["state"] for message in sent] == ["dropped"]
 
 
 def test_a_badge_tells_of_a_renewal_that_fails_and_of_the_next_that_does_not(sts: ScriptedSTS) -> None:
@@ -312,7 +312,7 @@ def test_what_is_configured_stands_in_the_form(sts: ScriptedSTS) -> None:
     assert ["5400", "1 hour 30 minutes"] in inner.choices["durations"]
     asks(form, role="s3", session_name="Mine", read_only="")
     assert form.role is not None
-    assert form.role.scope is None
+    assert form.role.narrowing is None
     assert "--no-read-only" in inner.checked["line"]
 
 
@@ -326,9 +326,9 @@ def test_a_read_only_box_that_is_ticked_is_never_passed_over(sts: ScriptedSTS) -
     for role, policy_arns in ((ROLE, ","), ("writer", "")):
         asks(form, role=role, policy_arns=policy_arns, **ticked)
         assert form.role is not None
-        assert form.role.scope == "read-only"
+        assert form.role.narrowing == "read-only"
         form._fields._handle_custom_msg({"do": "again"}, [])
-    assert stsnb.assume_role(ROLE, policy_arns=[]).scope == "read-only"
+    assert stsnb.assume_role(ROLE, policy_arns=[]).narrowing == "read-only"
 
 
 def test_the_form_does_what_its_line_does_also_with_an_alias(sts: ScriptedSTS) -> None:
