@@ -27,7 +27,7 @@ class Role:
     remaining: timedelta = timedelta(minutes=59, seconds=59)
     renewal_error: Exception | None = None
     renewable: bool = True
-    scope: str | None = None
+    narrowing: str | None = None
     packed_policy_size: int | None = None
     danger: str | None = None
     chained_from: Role | None = None
@@ -112,14 +112,14 @@ def test_the_text_tells_that_renewal_fails_and_why() -> None:
 
 
 def test_the_text_tells_what_narrows_the_session_and_what_to_take_care_of() -> None:
-    text = display.text(Role(scope="read-only", packed_policy_size=72, danger="*file*"))
+    text = display.text(Role(narrowing="read-only", packed_policy_size=72, danger="*file*"))
     assert " · RoleSession1 · read-only · until " in text
     assert text.endswith("(59 min left) · take care: it matches *file* · session policies and tags 72 % full")
     assert "full" not in display.text(Role(packed_policy_size=50))
 
 
 def test_the_text_is_one_line_whatever_it_tells() -> None:
-    everything = Role(renewal_error=FAILED, scope="scoped", packed_policy_size=99, danger="*")
+    everything = Role(renewal_error=FAILED, narrowing="scoped", packed_policy_size=99, danger="*")
     assert len(display.text(everything).splitlines()) == 1
 
 
@@ -160,7 +160,7 @@ def test_the_card_tells_that_renewal_fails_and_changes_its_colour() -> None:
 
 
 def test_the_card_tells_what_narrows_the_session_and_warns_of_a_dangerous_role() -> None:
-    calm, careful = Page(display.html(Role(scope="scoped"))), Page(display.html(Role(danger="*file*")))
+    calm, careful = Page(display.html(Role(narrowing="scoped"))), Page(display.html(Role(danger="*file*")))
     assert "scoped" in calm.words
     assert "Take care" not in calm.words
     assert "Take care: it matches *file*" in careful.words
@@ -170,7 +170,7 @@ def test_the_card_tells_what_narrows_the_session_and_warns_of_a_dangerous_role()
 
 def test_the_card_has_no_script_and_loads_nothing() -> None:
     page = Page(
-        display.html(Role(renewal_error=FAILED, scope="scoped", packed_policy_size=99, danger="*file*"))
+        display.html(Role(renewal_error=FAILED, narrowing="scoped", packed_policy_size=99, danger="*file*"))
     )
     assert set(page.tags) <= {"div", "strong", "span"}
     assert {name for name, _ in page.attributes} <= {"class", "style", "title"}
