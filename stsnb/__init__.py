@@ -35,10 +35,18 @@ def __getattr__(name: str) -> object:
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
     if (ipython := sys.modules.get("IPython")) is not None:
-        from stsnb.ipython.badges import show_badges  # also in a notebook that has not loaded the extension
-
-        show_badges(ipython.get_ipython())
+        _follow(ipython.get_ipython())  # also in a notebook that has not loaded the extension
     return getattr(import_module(home), name)
+
+
+def _follow(shell: InteractiveShell | None) -> None:
+    """Show roles as badges in a shell, and look at the environment before each of its cells."""
+    from stsnb.ipython.badges import show_badges
+    from stsnb.ipython.cells import watch_cells
+
+    if shell is not None:
+        show_badges(shell)
+        watch_cells(shell)
 
 
 def __dir__() -> list[str]:
@@ -59,14 +67,13 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
         If the configuration of AssumeRole is invalid; nothing is added then.
     """
     from stsnb.config.traits import configure
-    from stsnb.ipython.badges import show_badges
     from stsnb.ipython.completer import complete_in
     from stsnb.ipython.magics import RoleMagics
 
     configure(shell)
     shell.register_magics(RoleMagics)
     complete_in(shell)
-    show_badges(shell)
+    _follow(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
@@ -82,11 +89,13 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     from stsnb.config import catalog
     from stsnb.config.traits import unconfigure
     from stsnb.ipython.badges import show_no_badges
+    from stsnb.ipython.cells import watch_no_cells
     from stsnb.ipython.completer import do_not_complete_in
     from stsnb.ipython.magics import RoleMagics
 
     do_not_complete_in(shell)
     show_no_badges(shell)
+    watch_no_cells(shell)
     unconfigure(shell)
     for kind in RoleMagics.magics:
         for name in RoleMagics.magics[kind]:

@@ -3,11 +3,41 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
+import weakref
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+
+
+class Caller:
+    """The thread, and the asyncio task in it, that created this object."""
+
+    def __init__(self) -> None:
+        self._thread = weakref.ref(threading.current_thread())
+        task = _current_task()
+        self._task = None if task is None else weakref.ref(task)
+
+    @property
+    def runs_elsewhere(self) -> bool:
+        """Whether it still runs, and is another thread or task than the one that asks."""
+        thread = self._thread()
+        if thread is None or not thread.is_alive():
+            return False
+        if self._task is None:
+            return thread is not threading.current_thread()
+        task = self._task()
+        return task is not None and not task.done() and task is not _current_task()
+
+
+def _current_task() -> Any:
+    asyncio = sys.modules.get("asyncio")  # a program without it has no task, and importing it takes 30 ms
+    try:
+        return None if asyncio is None else asyncio.current_task()
+    except RuntimeError:  # no loop runs in this thread
+        return None
 
 
 class BackgroundCall(Generic[T]):

@@ -21,6 +21,7 @@ from stsnb.roles.fetcher import AssumeRoleFetcher
 from stsnb.roles.renewer import Renewer
 from stsnb.sources.mfa import MFASessions
 from stsnb.sources.provider_chain import fingerprint
+from stsnb.sources.settings import settings_of
 from stsnb.sources.source import Source
 from stsnb.sources.web_identity import WebIdentitySource
 from stsnb.sts.request import AssumeRoleRequest, InvalidRequestError
@@ -138,6 +139,8 @@ class Kernel:
             With everything as it was.
         """
         source: Source | None = None
+        if inject:
+            self._scopes.refuse_other_callers()
         key = profile, role_profile, request.web_identity_token_file
         chained_from: AssumedRole | None = None
         try:
@@ -198,7 +201,13 @@ class Kernel:
         ----------
         scope : Scope
             A new one. A caller that is interrupted here holds it, begun or not, and closes it.
+
+        Raises
+        ------
+        stsnb.AssumeRoleError
+            If another thread or task is in a scope of its own.
         """
+        self._scopes.refuse_other_callers()
         self._change(lambda: self._scopes.open(scope))
 
     def close(self, scope: Scope) -> None:
@@ -218,8 +227,21 @@ class Kernel:
         ----------
         role : AssumedRole
             The role of a ``with`` statement.
+
+        Raises
+        ------
+        stsnb.AssumeRoleError
+            If another thread or task is in a scope of its own.
         """
-        self._change(lambda: self._scopes.enter(role))
+        self._scopes.refuse_other_callers()
+        scope = Scope()
+        try:
+            self._change(lambda: self._scopes.enter(role, scope))
+        except (
+            BaseException
+        ):  # an interrupt comes after the change, and a `with` that did not begin does not end
+            self.close(scope)
+            raise
 
     def leave(self, role: AssumedRole) -> None:
         """End the innermost scope that was begun for a role.
@@ -230,6 +252,14 @@ class Kernel:
             The role of a ``with`` statement.
         """
         self._change(lambda: self._scopes.leave(role))
+
+    def follow_user(self) -> None:
+        """Make the active role inactive if the user has put credentials of their own in its place.
+
+        The notebook calls this before each cell; each change of roles does the same.
+        """
+        if self._change(self._scopes.yield_to_user):
+            self._sources.clear()
 
     def release(self, role: AssumedRole) -> None:
         """Make a role inactive in all scopes.
@@ -322,16 +352,18 @@ class Kernel:
         # request has left, since two threads that both compute would only share one interpreter.
         session = BackgroundCall(lambda: source.session_for(credentials, self.environ_of_user, region))
         fetcher.renew(credentials, request.token_code, meanwhile=session.start)
-        settings = source.settings(self.environ_of_user(), region)
-        profile = fetcher.source.profile_settings() if live else None
-        return AssumedRole(fetcher, credentials, session.result(), settings, self, chained_from, profile)
+        settings = settings_of(source.session, self.environ_of_user(), region)
+        return AssumedRole(fetcher, credentials, session.result(), settings, self, chained_from, live)
 
     def _renewed(self, credentials: RoleCredentials, response: AssumeRoleResponse) -> None:
         # Called under the lock of renewals, so nothing that holds this lock may wait for that one.
         with self._lock:
             role = self.current()
-            if role is not None and role.credentials is credentials and not role.live:
-                self._environment.renew(credential_variables(response))
+            variables = credential_variables(response)
+            if role is None or role.credentials is not credentials or role.live:
+                self._environment.issued.add(variables, credentials)
+            else:
+                self._environment.renew(variables, credentials)
 
     def _look(self) -> None:
         with self._lock:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import time
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from stsnb.injection import library_caches
-from stsnb.injection.environment import Environment, credential_variables
+from stsnb._threads import Caller
+from stsnb.errors import AssumeRoleError
+from stsnb.injection import library_caches, provider_environs
+from stsnb.injection.config_overlay import SourceConfigs
+from stsnb.injection.environment import Environment, UserChanges, credential_variables
 from stsnb.roles.assumed_role import AssumedRole
 from stsnb.roles.renewer import Renewer
 
 if TYPE_CHECKING:
     from stsnb.injection.served_roles import ServedRoles
 
-#: How long a replaced role is held for ``with stsnb.assume_role(…)``, which makes it active again at its end, in
-#: seconds. Later it becomes active again only if another object holds it.
-REPLACED_HELD_SECONDS = 20.0
-
 
 class Scope:
     """A part of the notebook with an active role of its own: all of it, one cell, or one ``with``.
+
+    It belongs to the thread, or the asyncio task, that creates it.
 
     Parameters
     ----------
@@ -34,22 +34,18 @@ class Scope:
     def __init__(self, role: AssumedRole | None = None, opened_for: AssumedRole | None = None) -> None:
         self.role = role
         self.opened_for = opened_for
+        self.caller = Caller()
+        #: The role that `role` has replaced, to which the scope returns if `role` gets a scope of its own.
+        self.replaced: AssumedRole | None = None
         #: Live roles that were replaced in it, whose child processes go on.
         self.lived: list[AssumedRole] = []
-        #: Returns the role that `role` has replaced, to which the scope returns if `role` gets a scope of its own.
-        self.replaced: Callable[[], AssumedRole | None] = _none
-        self.replaced_at = 0.0
-
-
-def _none() -> None:
-    return None
 
 
 class RoleState(NamedTuple):
     """What has become of a role in its kernel."""
 
-    #: ``active``; ``replaced`` by another role; ``dropped``; or ``not injected``: it never was active, and only its
-    #: own session acts as it.
+    #: ``active``; ``replaced`` by another role; ``overridden`` by credentials that the user has set in the
+    #: environment; ``dropped``; or ``not injected``: it never was active, and only its own session acts as it.
     name: str
     #: The role that has replaced it.
     by: AssumedRole | None = None
@@ -74,10 +70,13 @@ class Scopes:
         self._renewer = renewer
         # The innermost is last; the first is the notebook itself and stays.
         self._scopes = [Scope()]
-        # The roles that were active and are not, each with what returns the role that has replaced it.
-        self._inactive: weakref.WeakKeyDictionary[AssumedRole, Callable[[], AssumedRole | None] | None] = (
+        # The roles that were active and are not, each with what returns its state.
+        self._inactive: weakref.WeakKeyDictionary[AssumedRole, Callable[[], RoleState]] = (
             weakref.WeakKeyDictionary()
         )
+        # What the user had changed under a role when another one covered it.
+        self._changes: weakref.WeakKeyDictionary[AssumedRole, UserChanges] = weakref.WeakKeyDictionary()
+        self._configs = SourceConfigs()
         self._served: ServedRoles | None = None
 
     @property
@@ -89,10 +88,24 @@ class Scopes:
         """Return what has become of a role."""
         if self.role is role:
             return RoleState("active")
-        if role not in self._inactive:
-            return RoleState("not injected")
-        successor = self._inactive[role]
-        return RoleState("dropped") if successor is None else RoleState("replaced", successor())
+        state = self._inactive.get(role)
+        return RoleState("not injected") if state is None else state()
+
+    def refuse_other_callers(self) -> None:
+        """Check that no other thread or task is in a scope of its own.
+
+        Raises
+        ------
+        AssumeRoleError
+            If one is: a process has one environment.
+        """
+        for scope in self._scopes[1:]:
+            if scope.caller.runs_elsewhere:
+                name = "" if scope.role is None else f" of {scope.role.role_name}"
+                raise AssumeRoleError(
+                    f"Another thread or task is inside a `with`{name}, and a process has one environment.",
+                    "Pass inject=False and use the session or the clients of the role, or wait until the `with` ends.",
+                )
 
     def activate(self, role: AssumedRole) -> None:
         """Make a role active in the innermost scope.
@@ -107,13 +120,15 @@ class Scopes:
         OSError
             If the system refuses what it needs; everything is as before then.
         """
+        self.yield_to_user()
+        self._changes.pop(role, None)
         try:
             self._inject(role)
         except BaseException:
             self._stop_serving_others()
             raise
         inner, replaced = self._scopes[-1], self.role
-        inner.role, inner.replaced, inner.replaced_at = role, lambda: replaced, time.monotonic()
+        inner.role, inner.replaced = role, replaced
         if replaced is not None and replaced.live:
             inner.lived.append(replaced)
         if role.live:  # the cell was run again: it replaces the earlier role for the child processes too
@@ -125,6 +140,7 @@ class Scopes:
 
     def open(self, scope: Scope) -> None:
         """Begin a scope with the role that is active now."""
+        self.yield_to_user()
         scope.role = self.role
         self._scopes.append(scope)
 
@@ -139,15 +155,18 @@ class Scopes:
         self._watch(self.role)
         self._stop_serving_others()
 
-    def enter(self, role: AssumedRole) -> None:
+    def enter(self, role: AssumedRole, scope: Scope) -> None:
         """Begin a scope for the ``with`` of a role; the scope around it returns to what the role had replaced."""
+        self.yield_to_user()
         inner = self._scopes[-1]
         if inner.role is not role:
+            self._changes.pop(role, None)
             self._inject(role)
         elif inner.opened_for is not role:
-            inner.role, inner.replaced = inner.replaced(), _none
+            inner.role, inner.replaced = inner.replaced, None
             self._watch(inner.role)
-        self._scopes.append(Scope(role, opened_for=role))
+        scope.role = scope.opened_for = role
+        self._scopes.append(scope)
         self._watch(role)
 
     def leave(self, role: AssumedRole) -> None:
@@ -159,15 +178,21 @@ class Scopes:
 
     def drop(self) -> AssumedRole | None:
         """Make the role of the innermost scope inactive, and return it."""
-        role = self.role
-        if role is not None:
-            self._inject(None)
-            self._scopes[-1].role, self._scopes[-1].replaced = None, _none
-            self._scopes[-1].lived = []
-            self._stop_serving_others()
-            if not self._is_in_a_scope(role):
-                self._renewer.unwatch(role.credentials)
-        return role
+        return self._deactivate(RoleState("dropped"))
+
+    def yield_to_user(self) -> bool:
+        """Make the active role inactive if the user has put credentials of their own in its place.
+
+        Returns
+        -------
+        bool
+            Whether it was.
+        """
+        self._environment.repair()
+        if not self._environment.taken_over:
+            return False
+        self._deactivate(RoleState("overridden"))
+        return True
 
     def release(self, role: AssumedRole) -> None:
         """Make a role inactive in all scopes."""
@@ -175,46 +200,76 @@ class Scopes:
             self.drop()
         for scope in self._scopes:
             scope.role = None if scope.role is role else scope.role
-            scope.replaced = _none if scope.replaced() is role else scope.replaced
+            scope.replaced = None if scope.replaced is role else scope.replaced
             scope.lived = [lived for lived in scope.lived if lived is not role]
         self._stop_serving_others()
-        self._inactive[role] = None
+        self._inactive[role] = lambda: RoleState("dropped")
+        role.credentials.dropped = True
         self._renewer.unwatch(role.credentials)
 
     def reset(self) -> None:
         """End all scopes: the environment is the user's, and no role is served."""
         self._inject(None)
         self._scopes = [Scope()]
+        self._changes.clear()
+        self._configs.end()
+        provider_environs.uninstall()
         if self._served is not None:
             self._served.end()
 
     def look(self) -> None:
-        """Let go of roles that no ``with`` will make active again, and update the files of live roles."""
-        for scope in self._scopes:
-            if time.monotonic() - scope.replaced_at >= REPLACED_HELD_SECONDS:
-                role = scope.replaced()
-                scope.replaced = _none if role is None else weakref.ref(role)
+        """Correct what has come back into the environment, and update the files that child processes read."""
+        self._environment.repair()
+        self._configs.look()
         if self._served is not None:
             self._served.look()
+
+    def _deactivate(self, state: RoleState) -> AssumedRole | None:
+        role = self.role
+        if role is not None:
+            self._inject(None)
+            self._inactive[role] = lambda: state
+            inner = self._scopes[-1]
+            inner.role, inner.replaced, inner.lived = None, None, []
+            self._stop_serving_others()
+            if not self._is_in_a_scope(role):
+                role.credentials.dropped = True
+                self._renewer.unwatch(role.credentials)
+        return role
 
     def _inject(self, role: AssumedRole | None) -> None:
         """Make environment, default session and libraries those of a role; of the user, with None."""
         if role is None:
-            self._environment.put_back()
+            changes = self._environment.put_back()
         else:
-            variables = self._serve(role) if role.live else credential_variables(role.response)
-            self._environment.put({**role.settings, **variables}, role.session)
+            provider_environs.install(self._environment)
+            kept = self._changes.get(role)
+            if role.live:
+                self._environment.issued.add(credential_variables(role.response), role.credentials)
+                changes = self._environment.put(self._serve(role), role.session, kept=kept)
+            else:
+                configs = self._configs.variables(role.settings, self._environment.of_user())
+                keys = credential_variables(role.response)
+                variables = {**configs, **role.settings.variables, **keys}
+                changes = self._environment.put(variables, role.session, role.credentials, kept)
+            role.credentials.dropped = False
         library_caches.clear()
         left = self.role
         if left is not None and left is not role:
-            self._inactive[left] = None if role is None else weakref.ref(role)
+            before = self._changes.get(left, UserChanges())
+            self._changes[left] = UserChanges(before.names | changes.names, before.session or changes.session)
+            replaced = weakref.ref(role) if role is not None else None
+            self._inactive[left] = lambda: (
+                RoleState("dropped") if replaced is None else RoleState("replaced", replaced())
+            )
 
     def _serve(self, role: AssumedRole) -> dict[str, str | None]:
         if self._served is None:
             from stsnb.injection.served_roles import ServedRoles  # few use it: not imported before
 
             self._served = ServedRoles()
-        return self._served.serve(role, self._environment.of_user())
+        variables = self._served.serve(role, self._environment.of_user())
+        return {**role.settings.variables, **variables}
 
     def _stop_serving_others(self) -> None:
         """Refuse the roles of no scope to their child processes."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stsnb._threads import in_forked_children
-from stsnb.injection.config_overlay import ConfigOverlay
+from stsnb.injection.config_overlay import ConfigOverlay, files_of
 from stsnb.injection.credential_server import Answer, CredentialServer
 from stsnb.injection.environment import live_variables, past_the_proxy
 from stsnb.roles.assumed_role import AssumedRole
@@ -93,7 +93,11 @@ class ServedRoles:
             with os.fdopen(descriptor, "w") as file:
                 file.write(token)  # without a line's end: botocore refuses a token that has one
             overlay = ConfigOverlay(
-                folder, surroundings.config, surroundings.credentials, role.profile_settings or {}
+                folder,
+                surroundings.config,
+                surroundings.credentials,
+                role.settings.profile,
+                source_profile=role.settings.name,
             )
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -158,9 +162,7 @@ class _Surroundings(NamedTuple):
 
     @classmethod
     def of(cls, url: str, environ: Mapping[str, str]) -> _Surroundings:
-        config = _expanded(environ.get("AWS_CONFIG_FILE", "~/.aws/config"))
-        credentials = _expanded(environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
-        return cls(url, config, credentials, past_the_proxy(environ))
+        return cls(url, *files_of(environ), past_the_proxy(environ))
 
 
 class _Served:
@@ -206,11 +208,6 @@ class _Served:
         if self._last[0] is not response:
             self._last = response, _written(response, role.account_id)
         return Answer(200, self._last[1])
-
-
-def _expanded(path: str) -> Path:
-    # Not Path.expanduser, which fails where there is no home.
-    return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
 _NOBODY = Answer.refusal(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
@@ -11,6 +10,7 @@ from stsnb._redaction import bare_interrupt
 from stsnb.config import settings
 from stsnb.roles.credentials import RoleCredentials
 from stsnb.roles.fetcher import AssumeRoleFetcher
+from stsnb.sources.settings import SourceSettings
 from stsnb.sources.source import Source
 from stsnb.sts.response import AssumeRoleResponse
 
@@ -45,14 +45,14 @@ class AssumedRole:
         What `fetcher` has fetched.
     session : boto3.Session
         A session that signs with the credentials.
-    settings : mapping of str to str
-        What its source configures, as the variables that go into the environment with the keys.
+    settings : SourceSettings
+        What its source configures about servers.
     owner : Owner
         The kernel.
     chained_from : AssumedRole, optional
         The role whose credentials called STS.
-    profile_settings : mapping, optional
-        For a live role, what the source's profile says; None for others.
+    live : bool
+        Whether child processes fetch its credentials while they run.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class AssumedRole:
         fetcher: AssumeRoleFetcher,
         credentials: RoleCredentials,
         session: boto3.Session,
-        settings: Mapping[str, str],
+        settings: SourceSettings,
         owner: Owner,
         chained_from: AssumedRole | None = None,
-        profile_settings: Mapping[str, object] | None = None,
+        live: bool = False,
     ) -> None:
         self._request = fetcher.request
         self._credentials = credentials
@@ -72,10 +72,10 @@ class AssumedRole:
         self._fetcher = fetcher
         #: The role whose credentials called STS; None for the user's own credentials.
         self.chained_from = chained_from
-        #: What its source configures, as the variables that go into the environment with the keys.
+        #: What its source configures about servers.
         self.settings = settings
-        #: For a live role, what the source's profile says; None for others.
-        self.profile_settings = profile_settings
+        #: Whether child processes fetch its credentials while they run (``live=True``), and so outlive a session.
+        self.live = live
 
     @property
     def arn(self) -> str:
@@ -141,11 +141,6 @@ class AssumedRole:
     def renewable(self) -> bool:
         """Whether it is renewed: not with ``refresh=False``, nor where each session needs an MFA code."""
         return self._credentials.renewable
-
-    @property
-    def live(self) -> bool:
-        """Whether child processes fetch its credentials while they run (``live=True``), and so outlive a session."""
-        return self.profile_settings is not None
 
     @property
     def narrowing(self) -> str | None:
@@ -258,9 +253,19 @@ class AssumedRole:
         """
         if self._request.parameters() != other._request.parameters():
             return False
-        return (self.origin, self.settings) == (other.origin, other.settings)
+        return (self.origin, self.settings.variables) == (other.origin, other.settings.variables)
 
     def __enter__(self) -> AssumedRole:
+        """Make the role active until the end of the ``with``.
+
+        At its end is active what was active before this role, however long ago it was assumed. Entered a second
+        time, it gives back what was active then.
+
+        Raises
+        ------
+        stsnb.AssumeRoleError
+            If another thread or task is inside a ``with`` of a role: a process has one environment.
+        """
         self._owner.enter(self)
         return self
 

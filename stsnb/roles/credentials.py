@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import random
 import threading
 import time
@@ -75,6 +77,10 @@ class RoleCredentials(RefreshableCredentials):
         #: Whether STS is being asked now.
         self.asking = False
         self.response: AssumeRoleResponse
+        # Memory that forked children share: they see that the role was dropped after they were forked.
+        self._shared = mmap.mmap(-1, 1) if hasattr(os, "fork") else None
+        self._parents: mmap.mmap | None = None
+        self._dropped = False
         self._failures = 0
         self._renew_at = self._wait_at = self._ends_at = self._retry_at = self._renew_at_monotonic = 0.0
         _ALL.add(self)
@@ -82,6 +88,24 @@ class RoleCredentials(RefreshableCredentials):
     @staticmethod
     def _not_asked_by_botocore() -> NoReturn:
         raise NotImplementedError("a role renews by its own rules, not by botocore's")
+
+    @property
+    def dropped(self) -> bool:
+        """Whether the role was dropped: here, or in the parent of this forked process."""
+        return self._dropped or (self._parents is not None and bool(self._parents[0]))
+
+    @dropped.setter
+    def dropped(self, dropped: bool) -> None:
+        if dropped != self._dropped:
+            self._dropped = dropped
+            if self._shared is not None:
+                self._shared[0] = dropped
+
+    def _begin_in_child(self) -> None:
+        # The thread that held the lock when the process forked does not exist here to release it.
+        self._renewal = threading.Lock()
+        if self._parents is None:
+            self._parents, self._shared = self._shared, None
 
     @property
     def due_at(self) -> float:
@@ -156,7 +180,7 @@ class RoleCredentials(RefreshableCredentials):
             now = time.time()
             if now < self._ends_at:
                 return
-            if self.renewable and now >= self._retry_at:
+            if self._may_renew and now >= self._retry_at:
                 try:
                     self._renew_locked()
                 except Exception as error:  # noqa: BLE001 # raised below, with the session's end
@@ -169,7 +193,12 @@ class RoleCredentials(RefreshableCredentials):
         now = time.time()
         # A wall clock that was set back must not put the renewal off until after the session's end.
         late = now >= self._renew_at or time.monotonic() >= self._renew_at_monotonic
-        return self.renewable and late and now >= self._retry_at
+        return self._may_renew and late and now >= self._retry_at
+
+    @property
+    def _may_renew(self) -> bool:
+        # A forked child of a process that has dropped the role ends with its session.
+        return self.renewable and not (self._parents is not None and self._parents[0])
 
     def _renew_locked(self, ask: Callable[[], AssumeRoleResponse] | None = None) -> None:
         self.asking = True
@@ -235,9 +264,8 @@ _ALL: weakref.WeakSet[RoleCredentials] = weakref.WeakSet()
 
 
 def _in_forked_child() -> None:
-    # The thread that held a lock when the process forked is not there to release it.
     for credentials in _ALL:
-        credentials._renewal = threading.Lock()
+        credentials._begin_in_child()
 
 
 in_forked_children(_in_forked_child)

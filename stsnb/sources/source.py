@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -33,12 +32,6 @@ if TYPE_CHECKING:
 
 # Nobody waits a minute per attempt (botocore's default) in front of a notebook for an STS that is not there.
 _CLIENT_CONFIG = Config(connect_timeout=10, read_timeout=30)
-# What says in a profile who one is; all the rest says how its servers are reached.
-_IDENTITY = re.compile(
-    r"(aws_|sso_|role_|mfa_|web_identity_|login_).*"
-    r"|source_profile|credential_source|credential_process|external_id|duration_seconds",
-    re.IGNORECASE,
-)
 # The names of botocore's providers whose credentials are a role's session, Identity Center's roles among them.
 _METHODS_OF_ROLES = frozenset({"assume-role", "assume-role-with-web-identity", "sso"})
 
@@ -355,47 +348,6 @@ class Source:
             session.set_default_client_config(config)
         set_credentials(session, credentials)
         return session
-
-    def settings(self, environ: Mapping[str, str], region: str | None = None) -> dict[str, str]:
-        """Return what the profile configures, as the variables that say the same.
-
-        A role in the environment takes the profile's variable away; with it would go the region, the
-        endpoints and the CA bundle by which child processes reach their servers.
-
-        Parameters
-        ----------
-        environ : mapping
-            The environment without what stsnb put in, as it is now.
-        region : str, optional
-            A region that was asked for, which goes before all others.
-
-        Returns
-        -------
-        dict
-            Only variables that the environment does not hold already.
-        """
-        found: dict[str, Any] = dict.fromkeys(("AWS_DEFAULT_REGION", "AWS_REGION"), region or self.region)
-        if self.profile != "default":
-            scoped = self.session.get_scoped_config()
-            found["AWS_ENDPOINT_URL"] = scoped.get("endpoint_url")
-            found["AWS_CA_BUNDLE"] = scoped.get("ca_bundle")
-            for service, url in self.session.services().items():
-                found[f"AWS_ENDPOINT_URL_{service.upper()}"] = url
-        asked = {"AWS_DEFAULT_REGION", "AWS_REGION"} if region else set()
-        return {
-            name: value for name, value in found.items() if value and (name in asked or name not in environ)
-        }
-
-    def profile_settings(self) -> dict[str, object]:
-        """Return what the profile says about its servers, and nothing about who asks them.
-
-        Returns
-        -------
-        dict
-            As botocore reads a profile: values are text, or a dict for a section of settings.
-        """
-        scoped = self.session.get_scoped_config()
-        return {name: value for name, value in scoped.items() if not _IDENTITY.fullmatch(name)}
 
     def secrets(self) -> list[str]:
         """Return what must not show in a message that quotes a server's answer; asks nobody for it."""

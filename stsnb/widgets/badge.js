@@ -2,12 +2,13 @@
 
 const LAST_MINUTES = 5 * 60_000;
 const CODE_MINUTES = 10 * 60_000; // from here on the next MFA code is asked for
-const SIGNS = { renewing: "↻", last: "⚠", failing: "⚠", ended: "✕", dropped: "○", replaced: "○", gone: "○" };
+const SIGNS = { renewing: "↻", last: "⚠", failing: "⚠", ended: "✕", dropped: "○", replaced: "○", overridden: "○", gone: "○" };
+const INACTIVE = ["dropped", "replaced", "overridden"];
 
 /** The state that a reader sees, of what the kernel said and the time that is left, in milliseconds. */
 function stateOf(role, left, live) {
   if (!live) return left > 0 ? "gone" : "ended";
-  if (role.state === "dropped" || role.state === "replaced") return role.state;
+  if (INACTIVE.includes(role.state)) return role.state;
   if (left <= 0 && !role.asking) return "ended";
   if (role.asking) return "renewing";
   if (role.trouble) return "failing";
@@ -30,7 +31,7 @@ function clock(time) {
 }
 
 function timeOf(state, role, left) {
-  if (state === "dropped" || state === "replaced") return state;
+  if (INACTIVE.includes(state)) return state;
   if (state === "ended") return `ended ${clock(role.expires_at)}`;
   if (state === "gone") return `until ${clock(role.expires_at)}`;
   return countdown(left);
@@ -41,6 +42,7 @@ function aboutOf(state, role) {
     renewing: ["renewing now"],
     dropped: ["not active"],
     replaced: ["not active"],
+    overridden: ["not active"],
     gone: [],
     ended: [],
   }[state] ?? [role.renewable ? "renews itself" : "does not renew itself"];
@@ -52,6 +54,7 @@ function aboutOf(state, role) {
 function noteOf(state, role, now) {
   if (state === "gone") return "The kernel that assumed this role is not there any more; run the cell again.";
   if (state === "replaced") return role.replaced_by;
+  if (state === "overridden") return "Credentials that were set in the environment since have replaced this role.";
   if (role.trouble && (state === "failing" || state === "ended")) {
     const wait = Math.ceil((role.trouble.retry_at - now) / 1000);
     const soon = wait < 90 ? `${wait} s` : `${Math.round(wait / 60)} min`;
@@ -64,7 +67,7 @@ function noteOf(state, role, now) {
 
 /** What stands below the line: what is the matter, and what a person should know of the role as long as it is used. */
 function notesOf(state, role, now) {
-  const used = !["dropped", "replaced", "gone", "ended"].includes(state);
+  const used = ![...INACTIVE, "gone", "ended"].includes(state);
   return [noteOf(state, role, now), ...(used ? role.remarks : [])].filter(Boolean).join(" ");
 }
 
@@ -134,7 +137,7 @@ export default () => {
         const said = notesOf(state, role, now());
         note.hidden = !said;
         if (note.dataset.said !== said) say(note, (note.dataset.said = said));
-        const used = live() && !["dropped", "replaced"].includes(state);
+        const used = live() && !INACTIVE.includes(state);
         next.hidden = !used || !role.device || left >= CODE_MINUTES;
         asks.title = role.device ?? "";
         send.disabled = role.asking;

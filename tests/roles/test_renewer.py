@@ -374,29 +374,31 @@ def test_a_session_got_with_a_code_says_early_that_it_ends(
     assert short.calls == 1
 
 
-def test_the_keepers_look_does_not_take_from_a_with_what_it_puts_back(short: ScriptedSTS) -> None:
+def test_a_role_that_no_with_can_give_back_is_collected_and_not_renewed(short: ScriptedSTS) -> None:
+    first = weakref.ref(stsnb.assume_role(ROLE, "first"))
+    stsnb.assume_role(ROLE, "second")
+    stsnb.assume_role(ROLE, "third")
+    gc.collect()
+    assert first() is None
+    asked = len(short.requests)
+    wait_until("the others are renewed", lambda: len(short.requests) > asked + 2)
+    assert {request["RoleSessionName"] for request in short.requests[asked:]} <= {"second", "third"}
+
+
+def test_a_with_gives_back_what_its_role_replaced_however_long_ago(short: ScriptedSTS) -> None:
     before = weakref.ref(stsnb.assume_role(ROLE, "before"))
     inside = stsnb.assume_role(ROLE, "inside")
-    kernel._look()  # the keeper looks as soon as it has a role more to watch
+    asked = len(short.requests)
+    wait_until("both were renewed", lambda: len(short.requests) > asked + 3)
+    kernel._look()
     gc.collect()
     with inside:
         assert stsnb.current_role() is inside
     assert stsnb.current_role() is before()
     assert token() == before().response.session_token
-
-
-def test_a_role_that_is_let_go_is_collected_and_not_renewed(
-    short: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("stsnb.injection.scopes.REPLACED_HELD_SECONDS", 0.0)
-    let_go = weakref.ref(stsnb.assume_role(ROLE, "first"))
-    stsnb.assume_role(ROLE, "second")
-    kernel._look()  # the keeper does, at each look
-    gc.collect()
-    assert let_go() is None
-    asked = len(short.requests)
-    wait_until("the other is renewed", lambda: len(short.requests) > asked + 1)
-    assert {request["RoleSessionName"] for request in short.requests[asked:]} == {"second"}
+    with inside:  # entered a second time, it gives back what was active then
+        assert stsnb.current_role() is inside
+    assert stsnb.current_role() is before()
 
 
 def test_the_keeper_ends_when_the_last_role_is_dropped_or_let_go(short: ScriptedSTS) -> None:

@@ -159,7 +159,7 @@ def test_a_badge_tells_what_narrows_a_role_what_is_dangerous_and_whom_it_came_by
     sts.packed_policy_size = 72
     first = stsnb.assume_role(ROLE, read_only=True)
     badge = badge_of(first, kernel)
-    assert (badge.role["scope"], badge.role["danger"]) == ("read-only", True)
+    assert (badge.role["narrowing"], badge.role["danger"]) == ("read-only", True)
     assert badge.role["remarks"] == [
         "Take care: it matches *fileserver*.",
         "Session policies and tags 72 % full.",
