@@ -94,14 +94,19 @@ def installed(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Pat
     options = ["--no-deps", "--no-index", "--no-compile", "--quiet", "--disable-pip-version-check"]
     run(sys.executable, "-m", "pip", "--python", python, "install", *options, release.wheel, cwd=folder)
     # A folder in a .pth file comes after the wheel's own, and no .pth in it is read: not that of an editable stsnb.
-    purelib = sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)})
+    purelib = run(
+        python, "-I", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder
+    ).strip()
     dependencies = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     Path(purelib, "dependencies.pth").write_text("\n".join(sorted(dependencies)), encoding="utf-8")
     return python
 
 
 def test_the_wheel_holds_each_file_of_the_package_and_no_other(release: Release) -> None:
-    packaged = {name: content for name, content in release.wheel_files.items() if ".dist-info/" not in name}
+    metadata = f"stsnb-{stsnb.__version__}.dist-info/", f"stsnb-{stsnb.__version__}.data/"
+    packaged = {
+        name: content for name, content in release.wheel_files.items() if not name.startswith(metadata)
+    }
     expected = files("stsnb")
     assert set(expected) - set(packaged) == set()
     assert packaged == expected
@@ -115,5 +120,5 @@ def test_the_sdist_holds_what_the_tests_and_the_readme_need(release: Release) ->
 
 def test_the_installed_wheel_works_outside_the_repository(installed: Path, tmp_path: Path) -> None:
     location, version, metadata_version = run(installed, "-I", "-c", USE, cwd=tmp_path).splitlines()
-    assert Path(location).is_relative_to(installed.parents[1])
+    assert Path(location).resolve().is_relative_to(installed.parents[1].resolve())
     assert version == metadata_version == stsnb.__version__
