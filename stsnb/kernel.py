@@ -19,9 +19,9 @@ from stsnb.roles.chaining import RoleSource
 from stsnb.roles.credentials import RoleCredentials
 from stsnb.roles.fetcher import AssumeRoleFetcher
 from stsnb.roles.renewer import Renewer
+from stsnb.roles.source_settings import settings_of
 from stsnb.sources.mfa import MFASessions
 from stsnb.sources.provider_chain import fingerprint
-from stsnb.sources.settings import settings_of
 from stsnb.sources.source import Source
 from stsnb.sources.web_identity import WebIdentitySource
 from stsnb.sts.request import AssumeRoleRequest, InvalidRequestError

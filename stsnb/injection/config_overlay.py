@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError
 
 from stsnb._threads import in_forked_children
 from stsnb.injection.config_edits import apply, changed_options
-from stsnb.sources.settings import SourceSettings
+from stsnb.roles.source_settings import SourceSettings
 
 _SECTION = re.compile(r"\s*\[([^\]]*)\]")
 _OPTION = re.compile(r"\s*([^=:\s#;][^=:]*?)\s*[=:]\s*(.*?)\s*$")

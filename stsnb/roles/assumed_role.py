@@ -10,7 +10,7 @@ from stsnb._redaction import bare_interrupt
 from stsnb.config import settings
 from stsnb.roles.credentials import RoleCredentials
 from stsnb.roles.fetcher import AssumeRoleFetcher
-from stsnb.sources.settings import SourceSettings
+from stsnb.roles.source_settings import SourceSettings
 from stsnb.sources.source import Source
 from stsnb.sts.response import AssumeRoleResponse
 

@@ -79,7 +79,13 @@ def settings_of(session: Session, environ: Mapping[str, str], region: str | None
     wanted, given = _expanded(session, profile), _expanded(session, default)
     if name != "default":
         for key, value in wanted.items():
-            if (variable := _variable(key)) is not None and key != "region":
+            variable = _variable(key)
+            # An address of the environment for all services goes before those that a profile has for single ones.
+            if (
+                variable is not None
+                and key != "region"
+                and not (" " in key and environ.get("AWS_ENDPOINT_URL"))
+            ):
                 found[variable] = value
     asked = set(_REGION_VARIABLES) if region else set()
     variables = {
