@@ -19,8 +19,8 @@ from stsnb.roles.chaining import RoleSource
 from stsnb.roles.credentials import RoleCredentials
 from stsnb.roles.fetcher import AssumeRoleFetcher
 from stsnb.roles.renewer import Renewer
+from stsnb.sources.isolated_session import fingerprint
 from stsnb.sources.mfa import MFASessions
-from stsnb.sources.provider_chain import fingerprint
 from stsnb.sources.source import Source
 from stsnb.sources.web_identity import WebIdentitySource
 from stsnb.sts.request import AssumeRoleRequest, InvalidRequestError
@@ -143,7 +143,7 @@ class Kernel:
         try:
             if chain:
                 chained_from = self._chained_from(chain, request)
-                source = RoleSource(chained_from, self.environ_of_user())
+                source = RoleSource(chained_from, self.environ_of_user)
                 region = region or chained_from.region
             else:
                 source = self._source(*key)
@@ -273,9 +273,11 @@ class Kernel:
         if found is not None and found[0] == state:
             return found[1]
         if token_file is None:
-            source = Source.resolve(environ, profile, default_session, role_profile)
+            source = Source.resolve(self.environ_of_user, profile, default_session, role_profile)
         else:
-            source = WebIdentitySource.of(token_file, environ, role_profile or profile, default_session)
+            source = WebIdentitySource.of(
+                token_file, self.environ_of_user, role_profile or profile, default_session
+            )
         self._sources[key] = (state, source)
         return source
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from stsnb.sts.request import AssumeRoleRequest
 
@@ -16,6 +16,17 @@ DEFAULT_DURATION_SECONDS = 3600
 
 #: What servers call it when the caller may not do what it asks for.
 REFUSALS = frozenset({"AccessDenied", "AccessDeniedException"})
+
+#: What servers answer when the caller's keys have ended, or have been replaced by others.
+ENDED = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "InvalidAccessKeyId",
+    }
+)
 
 _INDISPENSABLE = ("AccessKeyId", "SecretAccessKey", "SessionToken")
 
@@ -126,6 +137,37 @@ def read_credentials(
         expiration = asked_at + timedelta(seconds=seconds)
     access_key_id, secret_access_key, session_token = (credentials[name] for name in _INDISPENSABLE)
     return access_key_id, secret_access_key, session_token, expiration.astimezone(timezone.utc)
+
+
+def answer_of(operation: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
+    """Call an operation of botocore's client for STS, whose answer may not be one of STS.
+
+    Parameters
+    ----------
+    operation : callable
+        The client's method.
+    parameters : mapping
+        Its parameters.
+
+    Returns
+    -------
+    dict
+        The answer.
+
+    Raises
+    ------
+    botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError
+        As botocore raises them.
+    InvalidResponseError
+        The answer is not one of STS.
+    """
+    try:
+        return operation(**parameters)
+    except (BotoCoreError, ClientError):
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # botocore's parser, over an answer that is not STS's; its message would quote the answer.
+        raise InvalidResponseError from None
 
 
 def error_of(answer: Mapping[str, Any]) -> tuple[str, str]:
