@@ -57,7 +57,7 @@ class Kernel:
         in_forked_children(self._begin)
         self._renewer = Renewer(self._look)
         self._scopes = Scopes(self._environment, self._renewer)
-        # By the source profile, the profile that names the role, and the file of a web identity.
+        # By the source profile, the profile that names the role, the file of a web identity, and the region.
         self._sources: dict[tuple[str | None, ...], tuple[tuple[object, ...], Source]] = {}
         self._mfa_sessions = MFASessions()
 
@@ -138,7 +138,7 @@ class Kernel:
             With everything as it was.
         """
         source: Source | None = None
-        key = profile, role_profile, request.web_identity_token_file
+        key = profile, role_profile, request.web_identity_token_file, region
         chained_from: AssumedRole | None = None
         try:
             if chain:
@@ -264,16 +264,20 @@ class Kernel:
                 listener.changed()
 
     def _source(
-        self, profile: str | None, role_profile: str | None = None, token_file: str | None = None
+        self,
+        profile: str | None,
+        role_profile: str | None = None,
+        token_file: str | None = None,
+        region: str | None = None,
     ) -> Source:
         with self._lock:
             environ, default_session = self._environment.of_user(), self._environment.session_of_user()
-        state, key = (fingerprint(environ), default_session), (profile, role_profile, token_file)
+        state, key = (fingerprint(environ), default_session), (profile, role_profile, token_file, region)
         found = self._sources.get(key)
         if found is not None and found[0] == state:
             return found[1]
         if token_file is None:
-            source = Source.resolve(self.environ_of_user, profile, default_session, role_profile)
+            source = Source.resolve(self.environ_of_user, profile, default_session, role_profile, region)
         else:
             source = WebIdentitySource.of(
                 token_file, self.environ_of_user, role_profile or profile, default_session

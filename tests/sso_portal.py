@@ -57,11 +57,7 @@ class Portal:
 
     def log_in(self, *, hours: float = 8, token: str = f"sso{SECRET_MARK}") -> None:
         """Write a token into the cache, as `aws sso login` does."""
-        ends = datetime.now(timezone.utc) + timedelta(hours=hours)
-        content = {"accessToken": token, "expiresAt": f"{ends:%Y-%m-%dT%H:%M:%SZ}", "region": "eu-west-1"}
-        self._folder.mkdir(exist_ok=True)
-        for name in ("ours", "https://ours.awsapps.com/start"):
-            (self._folder / f"{sha1(name.encode()).hexdigest()}.json").write_text(json.dumps(content))
+        write_token(self._folder, hours=hours, token=token)
 
     def _answer(self, request: Request) -> Response:
         self.asked.append(dict(request.args))
@@ -71,3 +67,12 @@ class Portal:
         ends = datetime.now(timezone.utc) + timedelta(hours=1)
         keys = {"accessKeyId": ACCESS_KEY, "secretAccessKey": SECRET_MARK, "sessionToken": SECRET_MARK}
         return Response(json.dumps({"roleCredentials": {**keys, "expiration": int(ends.timestamp() * 1000)}}))
+
+
+def write_token(folder: Path, *, hours: float = 8, token: str = f"sso{SECRET_MARK}") -> None:
+    """Write the token of a login into a cache, as `aws sso login` does."""
+    ends = datetime.now(timezone.utc) + timedelta(hours=hours)
+    content = {"accessToken": token, "expiresAt": f"{ends:%Y-%m-%dT%H:%M:%SZ}", "region": "eu-west-1"}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("ours", "https://ours.awsapps.com/start"):
+        (folder / f"{sha1(name.encode()).hexdigest()}.json").write_text(json.dumps(content))

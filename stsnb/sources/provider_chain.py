@@ -85,6 +85,7 @@ def find(
     profile: str | None,
     chosen: Choice,
     role_profile: str | None,
+    region: str | None = None,
     *,
     before: Found | None = None,
 ) -> Found:
@@ -101,6 +102,8 @@ def find(
     role_profile : str, optional
         The profile with the ``role_arn`` that is to be assumed. Its settings apply; the credentials are those that
         botocore would assume the role with, or `profile`'s if that is given.
+    region : str, optional
+        The region of the call that the credentials are for; roles on the way are assumed there too, as by botocore.
     before : Found, optional
         What was found earlier and is to be found anew: the same profile's, although the environment may name
         another by now.
@@ -118,12 +121,16 @@ def find(
     """
     if role_profile is None:
         session = _session_again(environ, before) if before else session_of_user(environ, profile, chosen)
+        vars(session)["_last_client_region_used"] = (
+            region  # of the client that botocore finds credentials for
+        )
         with no_secrets_logged(), _faults_named(session):
             credentials = chosen.credentials if profile is None else None
             return Found(session, credentials or credentials_of(session), profile)
     session = IsolatedSession(environ, role_profile, explicit=True)
     if profile is not None:
-        return Found(session, find(environ, profile, Choice(None), None).credentials, profile)
+        return Found(session, find(environ, profile, Choice(None), None, region).credentials, profile)
+    vars(session)["_last_client_region_used"] = region
     with no_secrets_logged(), _faults_named(session):
         return Found(session, *source_credentials_of(session, role_profile))
 

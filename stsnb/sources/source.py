@@ -105,6 +105,7 @@ class Source:
         profile: str | None = None,
         default_session: boto3.Session | None = None,
         role_profile: str | None = None,
+        region: str | None = None,
     ) -> Source:
         """Find the source credentials with botocore's chain.
 
@@ -117,7 +118,7 @@ class Source:
         default_session : boto3.Session, optional
             The default session that the user had. A profile, a region or credentials that were given to it
             are the user's choice; what it found by itself is not.
-        role_profile : str, optional
+        role_profile, region : str, optional
             As in `stsnb.sources.provider_chain.find`, whose exceptions it raises.
 
         Returns
@@ -126,7 +127,7 @@ class Source:
         """
 
         def make(before: Found | None = None) -> Source:
-            found = find(environ, profile, Choice(default_session), role_profile, before=before)
+            found = find(environ, profile, Choice(default_session), role_profile, region, before=before)
             return cls(found.session, found.credentials, environ, lambda: make(found), found.owner)
 
         return make()
