@@ -20,8 +20,8 @@ from stsnb.roles.credentials import RoleCredentials
 from stsnb.roles.fetcher import AssumeRoleFetcher
 from stsnb.roles.renewer import Renewer
 from stsnb.roles.source_settings import settings_of
+from stsnb.sources.isolated_session import fingerprint
 from stsnb.sources.mfa import MFASessions
-from stsnb.sources.provider_chain import fingerprint
 from stsnb.sources.source import Source
 from stsnb.sources.web_identity import WebIdentitySource
 from stsnb.sts.request import AssumeRoleRequest, InvalidRequestError
@@ -58,7 +58,7 @@ class Kernel:
         in_forked_children(self._begin)
         self._renewer = Renewer(self._look)
         self._scopes = Scopes(self._environment, self._renewer)
-        # By the source profile, the profile that names the role, and the file of a web identity.
+        # By the source profile, the profile that names the role, the file of a web identity, and the region.
         self._sources: dict[tuple[str | None, ...], tuple[tuple[object, ...], Source]] = {}
         self._mfa_sessions = MFASessions()
 
@@ -141,12 +141,12 @@ class Kernel:
         source: Source | None = None
         if inject:
             self._scopes.refuse_other_callers()
-        key = profile, role_profile, request.web_identity_token_file
+        key = profile, role_profile, request.web_identity_token_file, region
         chained_from: AssumedRole | None = None
         try:
             if chain:
                 chained_from = self._chained_from(chain, request)
-                source = RoleSource(chained_from, self.environ_of_user())
+                source = RoleSource(chained_from, self.environ_of_user)
                 region = region or chained_from.region
             else:
                 source = self._source(*key)
@@ -294,18 +294,24 @@ class Kernel:
                 listener.changed()
 
     def _source(
-        self, profile: str | None, role_profile: str | None = None, token_file: str | None = None
+        self,
+        profile: str | None,
+        role_profile: str | None = None,
+        token_file: str | None = None,
+        region: str | None = None,
     ) -> Source:
         with self._lock:
             environ, default_session = self._environment.of_user(), self._environment.session_of_user()
-        state, key = (fingerprint(environ), default_session), (profile, role_profile, token_file)
+        state, key = (fingerprint(environ), default_session), (profile, role_profile, token_file, region)
         found = self._sources.get(key)
         if found is not None and found[0] == state:
             return found[1]
         if token_file is None:
-            source = Source.resolve(environ, profile, default_session, role_profile)
+            source = Source.resolve(self.environ_of_user, profile, default_session, role_profile, region)
         else:
-            source = WebIdentitySource.of(token_file, environ, role_profile or profile, default_session)
+            source = WebIdentitySource.of(
+                token_file, self.environ_of_user, role_profile or profile, default_session
+            )
         self._sources[key] = (state, source)
         return source
 

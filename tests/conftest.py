@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import boto3
 import pytest
+from botocore.loaders import JSONFileLoader
 from IPython.core.interactiveshell import InteractiveShell
 from pytest_httpserver import HTTPServer
 
@@ -76,3 +78,11 @@ def config(tmp_path: Path) -> Path:
     folder = tmp_path / "aws"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(scope="module")
+def models_read_once() -> Iterator[None]:
+    """botocore's models are read once for all sessions of a test file: for tests that make many."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", staticmethod(cache(JSONFileLoader().load_file)))
+        yield

@@ -21,7 +21,7 @@ from stsnb.sources.source import AddressError, Source, SourceError
 from stsnb.sources.web_identity import WebIdentityTokenError
 from stsnb.sts.arn import shorten
 from stsnb.sts.request import AssumeRoleRequest, InvalidRequestError
-from stsnb.sts.response import InvalidResponseError
+from stsnb.sts.response import InvalidResponseError, OtherRoleError
 
 
 def explain(
@@ -290,6 +290,13 @@ def _no_credentials_in_answer(error: Exception, asked: Attempt) -> tuple[str, st
     )
 
 
+def _other_role(error: Exception, asked: Attempt) -> tuple[str, str]:
+    return (
+        f"{asked.endpoint} gave the credentials of another role: {error}",
+        "They were not used. Try again; if it stays so, check that setting: a proxy may mix up answers.",
+    )
+
+
 def _not_sts(_error: Exception, asked: Attempt) -> tuple[str, str]:
     return not_sts(asked)
 
@@ -306,6 +313,7 @@ def _no_address(error: Exception, asked: Attempt) -> tuple[str, str]:
 _Advise = Callable[[Any, Attempt], tuple[str, str]]
 # The first kind that fits counts, so the particular ones stand first.
 _ADVICE: dict[type[Exception] | tuple[type[Exception], ...], _Advise] = {
+    OtherRoleError: _other_role,
     InvalidResponseError: _no_credentials_in_answer,
     ResponseParserError: _not_sts,
     (boto.NoCredentialsError, boto.NoAuthTokenError): _no_credentials,

@@ -17,7 +17,7 @@ from stsnb.sources.mfa import CODE_REFUSED, MFASource
 from stsnb.sources.source import Source
 from stsnb.sources.web_identity import WebIdentitySource
 from stsnb.sts.request import AssumeRoleRequest
-from stsnb.sts.response import DEFAULT_DURATION_SECONDS, REFUSALS, error_of
+from stsnb.sts.response import DEFAULT_DURATION_SECONDS, REFUSALS, error_of, is_session_of
 from stsnb.sts.trust_policies import statement, web_identity_statement
 
 #: How far a clock may be off before a signature is refused (Signature Version 4, AWS General Reference).
@@ -142,6 +142,8 @@ def _refused(
 ) -> AssumeRoleError:
     named = re.search(r"User: (arn:\S+) is not authorized", answer.message)
     identity = named[1] if named else source.identity(request.role_arn, region)
+    if identity and ":assumed-role/" in identity and is_session_of(request.role_arn, identity):
+        return _is_that_role(answer, request, source, identity)
     asked_as = f"you asked as {identity}" if identity else "STS does not tell as whom you asked"
     happened = (
         f"{request.role_arn.name} does not let you in: {asked_as}, with the credentials of {source.origin}."
@@ -162,6 +164,17 @@ def _refused(
     elif isinstance(source, MFASource) and source.session_of_mfa.age > RECENT:
         advice = f"If it wants an MFA code that is not old (aws:MultiFactorAuthAge), give a new one: --token-code 123456. Otherwise, {advice[0].lower()}{advice[1:]}"
     return AssumeRoleError(happened, advice, code=answer.code, said=answer.said, statement=needed)
+
+
+def _is_that_role(
+    answer: _Answer, request: AssumeRoleRequest, source: Source, identity: str
+) -> AssumeRoleError:
+    return AssumeRoleError(
+        f"You are {request.role_arn.name} already: the credentials of {source.origin} are its session {identity.rpartition('/')[2]}, and its trust policy does not let it assume itself.",
+        "Use these credentials as they are, without assuming the role; to assume it anew, name the profile whose credentials call STS: --profile NAME.",
+        code=answer.code,
+        said=answer.said,
+    )
 
 
 def _code_refused(_answer: _Answer, asked: Attempt) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from botocore.credentials import Credentials
@@ -38,12 +38,12 @@ class RoleSource(Source):
     ----------
     role : AssumedRole
         The role whose credentials call STS.
-    environ : mapping
-        The environment without what stsnb has put into it.
+    environ : callable
+        Returns the environment without what stsnb has put into it.
     """
 
-    def __init__(self, role: Chainable, environ: Mapping[str, str]) -> None:
-        session = role.source.session_with(role.credentials, lambda: environ, role.region)
+    def __init__(self, role: Chainable, environ: Callable[[], Mapping[str, str]]) -> None:
+        session = role.source.session_with(role.credentials, environ, role.region)
         super().__init__(session, role.credentials, environ)
         self._role = role
 

@@ -1,4 +1,4 @@
-"""The credentials of a source, as botocore signs with them: read once for each call of STS, and never shown."""
+"""Source credentials as botocore signs with them: fetched once for each call of STS, and never shown."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ class FrozenCredentials(ReadOnlyCredentials):
 
 
 class FetchedCredentials(Credentials):
-    """A source's credentials as this thread fetched them last, so that one call of STS fetches them once.
+    """Source credentials as this thread fetched them last, so that one call of STS fetches them once.
 
-    botocore fetches again at each look what a role on the way lasts less than 15 minutes for: signing would be
-    another look.
+    botocore fetches credentials with less than 15 minutes left at each access, and signing is another access.
 
     Parameters
     ----------
@@ -40,6 +39,17 @@ class FetchedCredentials(Credentials):
         self._fetched.now = found
         return found
 
+    def replace(self, credentials: Credentials) -> None:
+        """Sign with other credentials from now on.
+
+        Parameters
+        ----------
+        credentials : botocore.credentials.Credentials
+            The same source's, found anew.
+        """
+        self._credentials, self.method = credentials, credentials.method
+        self._fetched = threading.local()
+
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
         """Return the keys to sign with."""
         now: ReadOnlyCredentials | None = getattr(self._fetched, "now", None)
@@ -54,10 +64,10 @@ def set_credentials(session: botocore.session.Session, credentials: Credentials)
     session : botocore.session.Session
         The session.
     credentials : botocore.credentials.Credentials
-        What its clients sign with from now on.
+        The credentials that its clients sign with from now on.
     """
     session.register_component("credential_provider", CredentialResolver([_GivenProvider(credentials)]))
-    vars(session)["_credentials"] = None  # what the session may have found before
+    vars(session)["_credentials"] = None  # those that the session may have found before
 
 
 class _GivenProvider(CredentialProvider):

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from stsnb._redaction import no_secrets_logged
 from stsnb._threads import in_forked_children
 from stsnb.sources.credentials import FrozenCredentials
-from stsnb.sources.source import Source, call
+from stsnb.sources.source import Source
 from stsnb.sts.arn import RoleArn
 from stsnb.sts.response import error_of, is_refusal, read_credentials
 
@@ -117,7 +117,7 @@ class MFASession(Credentials):
             source.frozen_credentials()
             try:
                 with no_secrets_logged():
-                    answer = call(client.get_session_token, parameters)
+                    answer = source.call(client.get_session_token, parameters)
             except ClientError as error:
                 if _not_offered(error):
                     raise NotOfferedError from None
@@ -184,8 +184,7 @@ class MFASource(Source):
     """
 
     def __init__(self, base: Source, session: MFASession) -> None:
-        environ = base._environ
-        super().__init__(base.session_with(session, lambda: environ), session, environ, owner=base.owner)
+        super().__init__(base.session_with(session, base.environ), session, base.environ, owner=base.owner)
         self.session_of_mfa = session
         self._origin = base.origin
 

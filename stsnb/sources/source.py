@@ -1,4 +1,4 @@
-"""Source: who asks STS, found once by botocore's own chain and kept apart from what stsnb puts in force."""
+"""Source: whose credentials call STS, found by botocore's own chain and kept apart from the active role."""
 
 from __future__ import annotations
 
@@ -10,43 +10,36 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    InvalidConfigError,
-    PartialCredentialsError,
-)
+from botocore.exceptions import ClientError
 
 from stsnb._redaction import no_secrets_logged
 from stsnb.sources.credentials import FetchedCredentials, set_credentials
-from stsnb.sources.isolated_session import IsolatedSession
-from stsnb.sources.profile_errors import fault
-from stsnb.sources.provider_chain import Choice, credentials_of, files, source_credentials_of
+from stsnb.sources.isolated_session import IsolatedSession, files, state_of
+from stsnb.sources.provider_chain import Choice, Found, find, is_same
 from stsnb.sts.arn import RoleArn
 from stsnb.sts.request import AssumeRoleRequest
-from stsnb.sts.response import AssumeRoleResponse, InvalidResponseError
+from stsnb.sts.response import ENDED, AssumeRoleResponse, answer_of, error_of
 
 if TYPE_CHECKING:
     import boto3
 
-# Nobody waits a minute per attempt (botocore's default) in front of a notebook for an STS that is not there.
+# botocore's default of a minute for each attempt is long for a person who waits for a cell.
 _CLIENT_CONFIG = Config(connect_timeout=10, read_timeout=30)
-# The names of botocore's providers whose credentials are a role's session, Identity Center's roles among them.
+# The names of botocore's providers whose credentials are a role's session, Identity Center's roles included.
 _METHODS_OF_ROLES = frozenset({"assume-role", "assume-role-with-web-identity", "sso"})
 
 
 class AddressError(ValueError):
-    """What is configured as STS's address is none; the message is botocore's, which quotes it."""
+    """The configured endpoint of STS is not a URL; the message is botocore's, which quotes it."""
 
 
 class SourceError(Exception):
-    """The credentials to ask STS with cannot be had.
+    """The source credentials can't be fetched.
 
     Parameters
     ----------
     cause : Exception
-        What botocore met when it fetched them.
+        What botocore raised when it fetched them.
     """
 
     def __init__(self, cause: Exception) -> None:
@@ -55,24 +48,25 @@ class SourceError(Exception):
 
 
 class Source:
-    """The credentials that STS is asked with, and the settings that go with them.
+    """The credentials that call STS, and the settings that go with them.
 
-    It is made by `resolve`, belongs to the kernel, and may be used from any thread. Its session is pinned:
-    what is put into the environment later changes neither its profile nor its keys. A source that gets its
-    credentials in another way, or asks in another, is a subclass in a file of its own.
+    It is made by `resolve`, belongs to the kernel, and may be used from any thread. Its session is pinned: neither
+    its profile nor its keys change with what is put into the environment later. A source that gets its credentials
+    in another way, or calls another operation, is a subclass in a file of its own.
 
     Parameters
     ----------
     session : IsolatedSession
         A session of its own, whose profile is pinned; it is made to sign with the credentials.
     credentials : botocore.credentials.Credentials
-        What the session was found to have.
-    environ : mapping
-        The environment as it was without any role of stsnb.
+        The credentials.
+    environ : callable
+        Returns the environment without what stsnb has put into it.
     resolve : callable, optional
-        Finds the same source anew, when the user's files have changed; None if they have no part in it.
+        Finds the same source anew, when its keys have ended or the user's files have changed; None where files
+        play no part.
     owner : str, optional
-        The profile that the credentials are those of; None for that whose settings hold.
+        The profile that has the credentials; None for that whose settings apply.
     """
 
     #: How its clients differ from what is configured.
@@ -82,7 +76,7 @@ class Source:
         self,
         session: IsolatedSession,
         credentials: Credentials,
-        environ: Mapping[str, str],
+        environ: Callable[[], Mapping[str, str]],
         resolve: Callable[[], Source] | None = None,
         owner: str | None = None,
     ) -> None:
@@ -91,64 +85,45 @@ class Source:
         self._signing = FetchedCredentials(credentials)
         set_credentials(session, self._signing)
         self.owner = owner or self.profile
-        self._environ = environ
+        self.environ = environ
         self._resolve = resolve
-        self._files = files(environ)
-        self._clients: dict[str | None, Any] = {}
+        self._files = files(environ())
+        self._clients: tuple[int, dict[str | None, Any]] = 0, {}
         self._identity: str | None = None
 
     @classmethod
     def resolve(
         cls,
-        environ: Mapping[str, str],
+        environ: Callable[[], Mapping[str, str]],
         profile: str | None = None,
         default_session: boto3.Session | None = None,
         role_profile: str | None = None,
+        region: str | None = None,
     ) -> Source:
-        """Find who asks, by botocore's chain.
+        """Find the source credentials with botocore's chain.
 
         Parameters
         ----------
-        environ : mapping
-            The environment without what stsnb put in.
+        environ : callable
+            Returns the environment without what stsnb has put into it.
         profile : str, optional
-            A profile of the user's configuration; None for what the environment says.
+            A profile of the user's configuration; None for what the environment names.
         default_session : boto3.Session, optional
             The default session that the user had. A profile, a region or credentials that were given to it
-            count as the user's choice; what it found by itself does not.
-        role_profile : str, optional
-            The profile with the ``role_arn`` that is to be assumed. Its settings hold; its credentials are
-            those that botocore would assume the role with, or `profile`'s if that is given.
+            are the user's choice; what it found by itself is not.
+        role_profile, region : str, optional
+            As in `stsnb.sources.provider_chain.find`, whose exceptions it raises.
 
         Returns
         -------
         Source
-
-        Raises
-        ------
-        botocore.exceptions.BotoCoreError
-            As botocore's chain raises it; NoCredentialsError if it finds nothing.
-        stsnb.sources.profile_errors.ProfileError
-            A profile with ``role_arn`` leads to no credentials.
         """
 
-        def anew() -> Source:
-            return cls.resolve(environ, profile, default_session, role_profile)
+        def make(before: Found | None = None) -> Source:
+            found = find(environ, profile, Choice(default_session), role_profile, region, before=before)
+            return cls(found.session, found.credentials, environ, lambda: make(found), found.owner)
 
-        chosen, owner = Choice(default_session), profile
-        if role_profile is None:
-            session = session_of_user(environ, profile, chosen)
-            with no_secrets_logged(), _faults_named(session):
-                credentials = chosen.credentials if profile is None else None
-                credentials = credentials or credentials_of(session, environ)
-        else:
-            session = IsolatedSession(lambda: environ, role_profile, explicit=True)
-            if profile is not None:
-                credentials = cls.resolve(environ, profile).credentials
-            else:
-                with no_secrets_logged(), _faults_named(session):
-                    credentials, owner = source_credentials_of(session, role_profile, environ)
-        return cls(session, credentials, environ, anew, owner)
+        return make()
 
     def up_to_date(self) -> Source:
         """Return this source, or the same found anew if the user's files have changed since.
@@ -156,13 +131,14 @@ class Source:
         A company's login tools write short-lived keys into ~/.aws/credentials, again and again; botocore reads
         them once.
         """
-        if self._resolve is None or files(self._environ) == self._files:
+        if self._resolve is None or files(self.environ()) == self._files:
             return self
-        return self._resolve()
+        found = self._resolve()
+        return found if is_same(self.credentials, found.credentials) else self
 
     @property
     def profile(self) -> str:
-        """The profile whose settings hold."""
+        """The profile whose settings apply."""
         return self.session.get_config_variable("profile") or "default"
 
     @property
@@ -173,7 +149,7 @@ class Source:
 
     @property
     def origin(self) -> str:
-        """Where the credentials were found, in words: ``profile work``."""
+        """The place where the credentials were found, in words: ``profile work``."""
         method = self.credentials.method
         return {
             "env": "the environment",
@@ -185,20 +161,20 @@ class Source:
 
     @property
     def role(self) -> str | None:
-        """Whose session of a role its credentials are, in words; None where they are none for certain.
+        """The origin of credentials that certainly are a role's session; None for all others.
 
-        AWS lets what a role's session assumes last an hour at most (IAM user guide, "Role chaining"). An
-        instance's own role does not count as such, and of keys in the environment nobody can tell.
+        What a role's session assumes lasts an hour at most on AWS (IAM user guide, "Role chaining"). An instance's
+        own role does not count as such, and keys in the environment do not show what they are.
         """
         return self.origin if self.credentials.method in _METHODS_OF_ROLES else None
 
     def client(self, role_arn: RoleArn, region: str | None = None) -> Any:
-        """Return the STS client to ask for a role, made once for each region.
+        """Return the STS client that assumes a role, made once for each region and environment.
 
         Parameters
         ----------
         role_arn : RoleArn
-            The role; without any region its partition tells which STS to ask.
+            The role; without any region its partition decides which STS is called.
         region : str, optional
             The region of STS; None for the source's.
 
@@ -206,18 +182,23 @@ class Source:
         -------
         botocore.client.BaseClient
         """
-        region = region or self.region or self._region_of_last_resort(role_arn)
-        if region not in self._clients:
-            try:
-                made = self.session.create_client("sts", region_name=region, config=self.client_config)
-            except ValueError as error:
-                raise (AddressError(str(error)) if "Invalid endpoint" in str(error) else error) from None
-            self._clients[region] = made
-        return self._clients[region]
+        with self.session.user_environ.held() as environ:
+            # A client keeps its proxies, its endpoint and its CA: what the user changes needs another.
+            if self._clients[0] != (state := state_of(environ)):
+                self._clients = state, {}
+            clients = self._clients[1]
+            region = region or self.region or self._region_of_last_resort(role_arn)
+            if region not in clients:
+                try:
+                    made = self.session.create_client("sts", region_name=region, config=self.client_config)
+                except ValueError as error:
+                    raise (AddressError(str(error)) if "Invalid endpoint" in str(error) else error) from None
+                clients[region] = made
+            return clients[region]
 
     def _region_of_last_resort(self, role_arn: RoleArn) -> str | None:
         if role_arn.partition == "aws" or self.session.endpoint("sts") is not None:
-            return None  # botocore asks the global STS, and the session knows what to do at an address
+            return None  # botocore calls the global STS, and an endpoint needs no region
         return next(iter(self.session.get_available_regions("sts", role_arn.partition)), None)
 
     def assume_role(
@@ -226,16 +207,16 @@ class Source:
         region: str | None = None,
         meanwhile: Callable[[], object] | None = None,
     ) -> AssumeRoleResponse:
-        """Ask STS for the role: one call, with the retries that the user's settings name.
+        """Assume a role: one call of STS, with the retries that the user's settings name.
 
         Parameters
         ----------
         request : AssumeRoleRequest
-            What to ask.
+            The request.
         region : str, optional
             The region of STS; None for the source's.
         meanwhile : callable, optional
-            Called when the question is about to leave: there is time now until the answer comes.
+            Called when the request is about to be sent: there is time until the answer comes.
 
         Returns
         -------
@@ -244,28 +225,75 @@ class Source:
         Raises
         ------
         botocore.exceptions.ClientError
-            What STS answered.
+            The error that STS answered.
         botocore.exceptions.BotoCoreError
-            What kept the question from being asked or answered.
+            STS could not be called, or did not answer.
         stsnb.sts.response.InvalidResponseError
-            An answer without credentials in it.
+            An answer without credentials, or with those of another role.
         SourceError
-            The source's own credentials cannot be had.
+            The source credentials can't be fetched.
         """
         client, asked_at = self.client(request.role_arn, region), datetime.now(timezone.utc)
         with no_secrets_logged():
             operation, parameters = self.operation(client, request)
             with _at_sending(client, meanwhile):
-                answer = call(operation, parameters)
+                answer = self.call(operation, parameters)
         return AssumeRoleResponse.read(answer, request, asked_at)
 
     def operation(self, client: Any, request: AssumeRoleRequest) -> tuple[Callable[..., Any], dict[str, Any]]:
-        """Return what to call of the client for a request, and with what; all is there then to be sent."""
+        """Return the client's operation and its parameters; the credentials that sign are fetched by then."""
         self.frozen_credentials()
         return client.assume_role, request.parameters()
 
+    def call(self, operation: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
+        """Call an operation of STS, and once more with new keys where STS says that the old ones have ended.
+
+        Keys of a ``credential_process`` may be temporary without saying so; botocore keeps them for good.
+
+        Parameters
+        ----------
+        operation : callable
+            A method of this source's client.
+        parameters : mapping
+            Its parameters.
+
+        Returns
+        -------
+        dict
+            The answer.
+
+        Raises
+        ------
+        botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError
+            As botocore raises them.
+        stsnb.sts.response.InvalidResponseError
+            The answer is not one of STS.
+        SourceError
+            The keys have ended, and new ones can't be fetched.
+        """
+        try:
+            return answer_of(operation, parameters)
+        except ClientError as error:
+            if error_of(error.response)[0] not in ENDED or not self._find_new_keys():
+                raise
+        return answer_of(operation, parameters)
+
+    def _find_new_keys(self) -> bool:
+        if self._resolve is None:
+            return False
+        try:
+            found = self._resolve()
+        except Exception as error:
+            raise SourceError(error) from error
+        ended = self._signing.get_frozen_credentials()
+        if not is_same(self.credentials, found.credentials) or found.frozen_credentials() == ended:
+            return False
+        self.credentials, self._identity = found.credentials, None
+        self._signing.replace(found.credentials)
+        return True
+
     def frozen_credentials(self) -> ReadOnlyCredentials:
-        """Return the source's own credentials, fetched or renewed, whose faults are not those of the role.
+        """Return the source credentials, fetched or renewed, whose faults are not those of the role.
 
         Returns
         -------
@@ -274,7 +302,7 @@ class Source:
         Raises
         ------
         SourceError
-            They cannot be had.
+            They can't be fetched.
         """
         try:
             with no_secrets_logged():
@@ -283,25 +311,25 @@ class Source:
             raise SourceError(error) from error
 
     def identity(self, role_arn: RoleArn, region: str | None = None) -> str | None:
-        """Ask STS who is asking, for an error's sake; a server may not tell (Ceph answers 405).
+        """Return the caller's ARN as STS says it, for an error's text; not every server does (Ceph answers 405).
 
         Parameters
         ----------
         role_arn : RoleArn
-            The role that was asked for.
+            The role that was requested.
         region : str, optional
             The region of STS; None for the source's.
 
         Returns
         -------
         str or None
-            The ARN, or None when it cannot be known.
+            None if it can't be known.
         """
         if self._identity is None:
             try:
                 with no_secrets_logged():
                     self._identity = self.client(role_arn, region).get_caller_identity().get("Arn")
-            except Exception:  # noqa: BLE001 # it is asked for an error's sake, and must not become another
+            except Exception:  # noqa: BLE001 # it is for an error's text, and must not become another error
                 return None
         return self._identity
 
@@ -350,52 +378,10 @@ class Source:
         return session
 
     def secrets(self) -> list[str]:
-        """Return what must not show in a message that quotes a server's answer; asks nobody for it."""
+        """Return what must not show in a message that quotes a server's answer; fetches nothing."""
         held = vars(self.credentials)
         names = ("secret_key", "token", "_secret_key", "_token")
         return [held[name] for name in names if held.get(name)]
-
-
-def session_of_user(environ: Mapping[str, str], profile: str | None, chosen: Choice) -> IsolatedSession:
-    """Return a session with the settings of a profile, or of what the user chose, or of the environment."""
-    explicit = profile or chosen.profile
-    named = environ.get("AWS_DEFAULT_PROFILE", environ.get("AWS_PROFILE"))
-    session = IsolatedSession(lambda: environ, explicit or named, explicit=explicit is not None)
-    if profile is None and chosen.region:
-        session.set_config_variable("region", chosen.region)
-    return session
-
-
-@contextmanager
-def _faults_named(session: IsolatedSession) -> Iterator[None]:
-    """Say which profile and which key it is, where botocore finds no credentials for a profile's role."""
-    try:
-        yield
-    except (CredentialRetrievalError, InvalidConfigError, PartialCredentialsError) as error:
-        profile = session.get_config_variable("profile") or "default"
-        found = fault(session.full_config["profiles"], profile)
-        if found is None or error.kwargs.get("provider") == "env":
-            raise
-        raise found from None
-
-
-def call(operation: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
-    """Call an operation of STS, whose answer may be something else's.
-
-    Raises
-    ------
-    botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError
-        As botocore raises them.
-    stsnb.sts.response.InvalidResponseError
-        Something else answered.
-    """
-    try:
-        return operation(**parameters)
-    except (BotoCoreError, ClientError):
-        raise
-    except (AttributeError, KeyError, TypeError, ValueError):
-        # botocore's parser, over an answer of something else; its message would quote the answer.
-        raise InvalidResponseError from None
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 
 from stsnb.sources.isolated_session import IsolatedSession
-from stsnb.sources.provider_chain import Choice
-from stsnb.sources.source import Source, session_of_user
+from stsnb.sources.provider_chain import Choice, session_of_user
+from stsnb.sources.source import Source
 from stsnb.sts.arn import RoleArn, shorten
 from stsnb.sts.request import AssumeRoleRequest
 
@@ -39,15 +39,17 @@ class WebIdentitySource(Source):
     ----------
     session : IsolatedSession
         A session of its own, with the settings.
-    environ : mapping
-        The environment without what stsnb put in.
+    environ : callable
+        Returns the environment without what stsnb has put into it.
     token_file : str
         The path of the file.
     """
 
     client_config = Source.client_config.merge(Config(signature_version=UNSIGNED))
 
-    def __init__(self, session: IsolatedSession, environ: Mapping[str, str], token_file: str) -> None:
+    def __init__(
+        self, session: IsolatedSession, environ: Callable[[], Mapping[str, str]], token_file: str
+    ) -> None:
         super().__init__(session, Credentials("", "", method="web-identity"), environ)
         self.token_file = token_file
 
@@ -55,7 +57,7 @@ class WebIdentitySource(Source):
     def of(
         cls,
         token_file: str,
-        environ: Mapping[str, str],
+        environ: Callable[[], Mapping[str, str]],
         profile: str | None = None,
         default_session: boto3.Session | None = None,
     ) -> WebIdentitySource:
@@ -65,8 +67,8 @@ class WebIdentitySource(Source):
         ----------
         token_file : str
             The path of the file.
-        environ : mapping
-            The environment without what stsnb put in.
+        environ : callable
+            Returns the environment without what stsnb has put into it.
         profile : str, optional
             A profile of the user's configuration; None for what the environment says.
         default_session : boto3.Session, optional

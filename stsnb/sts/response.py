@@ -1,27 +1,43 @@
-"""AssumeRoleResponse: what STS answered, read so that another server's gaps lose nothing."""
+"""AssumeRoleResponse: the answer of STS; another server may leave out all but the three keys."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from stsnb.sts.arn import RoleArn, shorten
 from stsnb.sts.request import AssumeRoleRequest
 
-#: What STS grants when no duration is asked for (STS API reference, AssumeRole).
+#: How long a session is when no duration is requested (STS API reference, AssumeRole).
 DEFAULT_DURATION_SECONDS = 3600
 
-#: What servers call it when the caller may not do what it asks for.
+#: The codes of errors that mean: the caller may not do this.
 REFUSALS = frozenset({"AccessDenied", "AccessDeniedException"})
+
+#: What servers answer when the caller's keys have ended, or have been replaced by others.
+ENDED = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "InvalidAccessKeyId",
+    }
+)
 
 _INDISPENSABLE = ("AccessKeyId", "SecretAccessKey", "SessionToken")
 
 
 class InvalidResponseError(ValueError):
     """An answer without credentials in it."""
+
+
+class OtherRoleError(InvalidResponseError):
+    """An answer with the credentials of another role; the message is a sentence with both ARNs."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +55,7 @@ class AssumeRoleResponse:
     role_id : str or None
         The role's unique id, from ``AssumedRoleId``; Ceph leaves it out.
     packed_policy_size : int or None
-        How full the packed session policy and tags are, in percent.
+        The size of the packed session policy and tags, in percent of the limit.
     """
 
     access_key_id: str = field(repr=False)
@@ -61,9 +77,9 @@ class AssumeRoleResponse:
         answer : mapping
             STS's answer; only the three keys are indispensable.
         request : AssumeRoleRequest
-            What was asked, for what the answer leaves out.
+            The request, for what the answer leaves out.
         asked_at : datetime
-            When it was asked, for an answer without ``Expiration``.
+            When it was sent, for an answer without ``Expiration``.
 
         Returns
         -------
@@ -73,6 +89,8 @@ class AssumeRoleResponse:
         ------
         InvalidResponseError
             If a key is missing or empty; the message names which, and none of the others' values.
+        OtherRoleError
+            If ``AssumedRoleUser`` is a session of another role.
         """
         seconds = request.duration_seconds or DEFAULT_DURATION_SECONDS
         access_key_id, secret_access_key, session_token, expiration = read_credentials(
@@ -80,6 +98,8 @@ class AssumeRoleResponse:
         )
         user = answer.get("AssumedRoleUser") or {}
         role = request.role_arn
+        if not is_session_of(role, str(user.get("Arn") or "")):
+            raise OtherRoleError(f"{role} was requested, and the answer is for {shorten(user['Arn'])}.")
         return cls(
             access_key_id=access_key_id,
             secret_access_key=secret_access_key,
@@ -92,6 +112,34 @@ class AssumeRoleResponse:
         )
 
 
+def is_session_of(role: RoleArn, arn: str) -> bool:
+    """Return whether an ARN can be that of a session of a role.
+
+    Parameters
+    ----------
+    role : RoleArn
+        The role.
+    arn : str
+        ``arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION``, without the role's path (Ceph keeps it).
+
+    Returns
+    -------
+    bool
+        True for an ARN without the parts to compare: servers other than AWS have no accounts, or leave it empty.
+    """
+    parts = arn.split(":", 5)
+    kind, _, rest = parts[-1].partition("/")
+    name, slash, _ = rest.rpartition("/")
+    if len(parts) < 6 or kind != "assumed-role" or not slash:
+        return True
+    account = parts[4]
+    other_account = (
+        role.has_account and len(account) == 12 and account.isdigit() and account != role.account_id
+    )
+    # A role's name is unique in its account whatever the case (IAM API reference, CreateRole).
+    return not other_account and name.rpartition("/")[2].lower() == role.name.lower()
+
+
 def read_credentials(
     answer: Mapping[str, Any], asked_at: datetime, seconds: int
 ) -> tuple[str, str, str, datetime]:
@@ -102,9 +150,9 @@ def read_credentials(
     answer : mapping
         STS's answer.
     asked_at : datetime
-        When it was asked, for an answer without ``Expiration``.
+        When the request was sent, for an answer without ``Expiration``.
     seconds : int
-        What was asked for, likewise.
+        The duration that was requested, likewise.
 
     Returns
     -------
@@ -128,8 +176,39 @@ def read_credentials(
     return access_key_id, secret_access_key, session_token, expiration.astimezone(timezone.utc)
 
 
+def answer_of(operation: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
+    """Call an operation of botocore's client for STS, whose answer may not be one of STS.
+
+    Parameters
+    ----------
+    operation : callable
+        The client's method.
+    parameters : mapping
+        Its parameters.
+
+    Returns
+    -------
+    dict
+        The answer.
+
+    Raises
+    ------
+    botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError
+        As botocore raises them.
+    InvalidResponseError
+        The answer is not one of STS.
+    """
+    try:
+        return operation(**parameters)
+    except (BotoCoreError, ClientError):
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # botocore's parser, over an answer that is not STS's; its message would quote the answer.
+        raise InvalidResponseError from None
+
+
 def error_of(answer: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the code and the message of an error that a server answered.
+    """Return the code and the message of a server's error.
 
     Parameters
     ----------
@@ -141,13 +220,13 @@ def error_of(answer: Mapping[str, Any]) -> tuple[str, str]:
     code, message : str
         Empty where the server leaves them out.
     """
-    # A bare <Error> (Ceph) leaves no "Error" in botocore's response: the code stands at its top.
+    # A bare <Error> (Ceph) leaves no "Error" in botocore's response: the code is at its top.
     found = answer.get("Error") or answer
     return str(found.get("Code") or ""), str(found.get("Message") or found.get("message") or "")
 
 
 def is_refusal(error: ClientError) -> bool:
-    """Say whether a server's error means that the caller may not, as opposed to a fault.
+    """Return whether a server's error means that the caller may not do this, as opposed to a fault.
 
     Parameters
     ----------

@@ -10,22 +10,14 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
-from functools import cache
-from hashlib import sha1
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from botocore.credentials import SSOProvider
-from botocore.loaders import JSONFileLoader
-from botocore.tokens import SSOTokenProvider
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
-from werkzeug import Request, Response
-from werkzeug.serving import WSGIRequestHandler
 
 import stsnb
 from stsnb import AssumeRoleError
@@ -33,6 +25,7 @@ from stsnb.config import settings as configuration
 from stsnb.demo import ROLE_ARN, EmbeddedAWS
 from stsnb.kernel import kernel
 from tests.scripted_sts import ROLE, SECRET_MARK, MFADevice, ScriptedSTS
+from tests.sso_portal import PORTAL, Portal
 
 BASE = f"[profile base]\naws_access_key_id = AKIABASE000000000000\naws_secret_access_key = {SECRET_MARK}\n"
 
@@ -366,54 +359,12 @@ def test_a_role_on_the_way_of_15_minutes_is_asked_for_once_a_question(
 
 # --- SSO ------------------------------------------------------------------------------------------------------
 
-PORTAL = {
-    "session": "sso_session = ours\nsso_account_id = 123456789012\nsso_role_name = Analyst\n"
-    "[sso-session ours]\nsso_region = eu-west-1\nsso_start_url = https://ours.awsapps.com/start\n",
-    "legacy": "sso_start_url = https://ours.awsapps.com/start\nsso_region = eu-west-1\nsso_account_id = 123456789012\nsso_role_name = Analyst\n",
-}
-
-
-class Portal:
-    """A scripted SSO portal, and the cache where `aws sso login` leaves its token."""
-
-    def __init__(self, sts: ScriptedSTS, folder: Path) -> None:
-        self.asked: list[dict[str, str]] = []
-        self._folder = folder
-        sts.server.expect_request("/federation/credentials").respond_with_handler(self._answer)
-
-    def log_in(self, *, hours: float = 8, token: str = f"sso{SECRET_MARK}") -> None:
-        ends = datetime.now(timezone.utc) + timedelta(hours=hours)
-        content = {"accessToken": token, "expiresAt": f"{ends:%Y-%m-%dT%H:%M:%SZ}", "region": "eu-west-1"}
-        self._folder.mkdir(exist_ok=True)
-        for name in ("ours", "https://ours.awsapps.com/start"):
-            (self._folder / f"{sha1(name.encode()).hexdigest()}.json").write_text(json.dumps(content))
-
-    def _answer(self, request: Request) -> Response:
-        self.asked.append(dict(request.args))
-        if request.environ["sso_token"] != f"sso{SECRET_MARK}":
-            headers = {"x-amzn-errortype": "UnauthorizedException"}
-            return Response('{"message": "Session token not found or invalid"}', 401, headers)
-        ends = datetime.now(timezone.utc) + timedelta(hours=1)
-        keys = {"accessKeyId": "ASIASSO", "secretAccessKey": SECRET_MARK, "sessionToken": SECRET_MARK}
-        return Response(json.dumps({"roleCredentials": {**keys, "expiration": int(ends.timestamp() * 1000)}}))
-
 
 @pytest.fixture
 def portal(sts: ScriptedSTS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Portal:
-    for provider in (SSOProvider, SSOTokenProvider):
-        # The home folder's, which botocore reads when it is imported.
-        monkeypatch.setattr(provider, "_SSO_TOKEN_CACHE_DIR", str(tmp_path / "sso"))
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", sts.endpoint_url)
-    make = WSGIRequestHandler.make_environ
-
-    def make_environ(handler: WSGIRequestHandler) -> dict[str, Any]:
-        # werkzeug leaves headers with an underscore out.
-        return {**make(handler), "sso_token": handler.headers.get("x-amz-sso_bearer_token")}
-
-    monkeypatch.setattr(WSGIRequestHandler, "make_environ", make_environ)
-    return Portal(sts, tmp_path / "sso")
+    return Portal(sts, tmp_path / "sso", monkeypatch)
 
 
 @pytest.mark.parametrize("kind", PORTAL)
@@ -533,13 +484,6 @@ def normal(sts: ScriptedSTS) -> Sent:
         code = {}
         given_by[f"ASIA{n:016d}"] = len(found)
     return found
-
-
-@pytest.fixture(scope="module")
-def models_read_once() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", staticmethod(cache(JSONFileLoader().load_file)))
-        yield
 
 
 @settings(

@@ -225,7 +225,7 @@ def test_without_a_region_the_roles_partition_is_asked(
 
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
-    client = Source.resolve(dict(os.environ)).client(RoleArn.parse(role))
+    client = Source.resolve(lambda: os.environ).client(RoleArn.parse(role))
     assert client.meta.endpoint_url.startswith(host)
 
 

@@ -67,7 +67,7 @@ def test_a_token_takes_the_place_of_credentials(sts: ScriptedSTS, file: Path) ->
         "ap-northeast-2",
     )
     assert os.environ["AWS_SESSION_TOKEN"] == role.response.session_token
-    assert SECRET_MARK not in f"{role!r} {vars(role.question)} {vars(role._fetcher.source)}"
+    assert SECRET_MARK not in f"{role!r} {vars(role._fetcher)} {vars(role._fetcher.source)}"
 
 
 def test_the_file_is_read_again_at_each_renewal(sts: ScriptedSTS, file: Path) -> None:
