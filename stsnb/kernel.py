@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from stsnb._threads import BackgroundCall, in_forked_children, uninterrupted
 from stsnb.errors import AssumeRoleError
@@ -20,12 +20,14 @@ from stsnb.roles.credentials import RoleCredentials
 from stsnb.roles.fetcher import AssumeRoleFetcher
 from stsnb.roles.renewer import Renewer
 from stsnb.roles.source_settings import settings_of
-from stsnb.sources.isolated_session import fingerprint
 from stsnb.sources.mfa import MFASessions
 from stsnb.sources.source import Source
-from stsnb.sources.web_identity import WebIdentitySource
+from stsnb.sources.source_cache import SourceCache, SourceKey
 from stsnb.sts.request import AssumeRoleRequest, InvalidRequestError
 from stsnb.sts.response import AssumeRoleResponse
+
+if TYPE_CHECKING:
+    import boto3
 
 T = TypeVar("T")
 
@@ -58,8 +60,7 @@ class Kernel:
         in_forked_children(self._begin)
         self._renewer = Renewer(self._look)
         self._scopes = Scopes(self._environment, self._renewer)
-        # By the source profile, the profile that names the role, the file of a web identity, and the region.
-        self._sources: dict[tuple[str | None, ...], tuple[tuple[object, ...], Source]] = {}
+        self._sources = SourceCache(self.environ_of_user)
         self._mfa_sessions = MFASessions()
 
     def _begin(self) -> None:
@@ -141,7 +142,7 @@ class Kernel:
         source: Source | None = None
         if inject:
             self._scopes.refuse_other_callers()
-        key = profile, role_profile, request.web_identity_token_file, region
+        key = SourceKey(profile, role_profile, request.web_identity_token_file, region)
         chained_from: AssumedRole | None = None
         try:
             if chain:
@@ -149,10 +150,10 @@ class Kernel:
                 source = RoleSource(chained_from, self.environ_of_user)
                 region = region or chained_from.region
             else:
-                source = self._source(*key)
+                source = self._sources.find(key, self._session_of_user())
             role = self._fetch(source, request, region, chained_from, refresh=refresh, live=live and inject)
         except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
-            self._sources.pop(key, None)
+            self._sources.forget(key)
             named = profile or role_profile or self._profile_of_user()
             raise explain(error, request=request, source=source, region=region, profile=named) from None
         if inject:
@@ -237,10 +238,10 @@ class Kernel:
         scope = Scope()
         try:
             self._change(lambda: self._scopes.enter(role, scope))
-        except (
-            BaseException
-        ):  # an interrupt comes after the change, and a `with` that did not begin does not end
-            self.close(scope)
+        except BaseException:
+            self.close(
+                scope
+            )  # an interrupt comes after the change, and a `with` that has not begun does not end
             raise
 
     def leave(self, role: AssumedRole) -> None:
@@ -293,28 +294,6 @@ class Kernel:
             with suppress(Exception):  # a badge that can't be drawn must not fail a change of roles
                 listener.changed()
 
-    def _source(
-        self,
-        profile: str | None,
-        role_profile: str | None = None,
-        token_file: str | None = None,
-        region: str | None = None,
-    ) -> Source:
-        with self._lock:
-            environ, default_session = self._environment.of_user(), self._environment.session_of_user()
-        state, key = (fingerprint(environ), default_session), (profile, role_profile, token_file, region)
-        found = self._sources.get(key)
-        if found is not None and found[0] == state:
-            return found[1]
-        if token_file is None:
-            source = Source.resolve(self.environ_of_user, profile, default_session, role_profile, region)
-        else:
-            source = WebIdentitySource.of(
-                token_file, self.environ_of_user, role_profile or profile, default_session
-            )
-        self._sources[key] = (state, source)
-        return source
-
     def _chained_from(self, chain: AssumedRole | bool, request: AssumeRoleRequest) -> AssumedRole:
         """Return the role whose credentials call STS."""
         if isinstance(chain, AssumedRole):
@@ -326,6 +305,10 @@ class Kernel:
         if active.chained_from is not None and active.role_arn == str(request.role_arn):
             return active.chained_from  # the cell was run again
         return active
+
+    def _session_of_user(self) -> boto3.Session | None:
+        with self._lock:
+            return self._environment.session_of_user()
 
     def _profile_of_user(self) -> str | None:
         environ = self.environ_of_user()
@@ -367,9 +350,9 @@ class Kernel:
             role = self.current()
             variables = credential_variables(response)
             if role is None or role.credentials is not credentials or role.live:
-                self._environment.issued.add(variables, credentials)
+                self._environment.issue(variables)
             else:
-                self._environment.renew(variables, credentials)
+                self._environment.renew(variables)
 
     def _look(self) -> None:
         with self._lock:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, MutableMapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stsnb.injection.issued_values import IDENTIFYING, IssuedValues
@@ -16,10 +15,10 @@ if TYPE_CHECKING:
     import boto3
 
 _EXPIRATION = "AWS_CREDENTIAL_EXPIRATION"
-# Unset for a role, since they would beat its keys or name another identity: AWS_SECURITY_TOKEN is the old name of the
+#: Unset for a role, since they would beat its keys or name another identity: AWS_SECURITY_TOKEN is the old name of the
 # token and beats the new one in botocore; the SDK for JavaScript prefers a profile to keys; account-based endpoints
 # are made from AWS_ACCOUNT_ID.
-_UNSET = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_ACCOUNT_ID")
+UNSET = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_ACCOUNT_ID")
 
 
 def credential_variables(response: AssumeRoleResponse) -> dict[str, str | None]:
@@ -40,78 +39,8 @@ def credential_variables(response: AssumeRoleResponse) -> dict[str, str | None]:
         "AWS_SECRET_ACCESS_KEY": response.secret_access_key,
         "AWS_SESSION_TOKEN": response.session_token,
         _EXPIRATION: response.expiration.isoformat(),
-        **dict.fromkeys(_UNSET),
+        **dict.fromkeys(UNSET),
     }
-
-
-# What SDKs prefer to a container endpoint. A web identity is the notebook's own pod's.
-_BEFORE_AN_ENDPOINT = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    _EXPIRATION,
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_ROLE_ARN",
-    "AWS_ROLE_SESSION_NAME",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-)
-
-
-def live_variables(
-    url: str, token: str, token_file: Path, config_file: Path, profile: str, environ: Mapping[str, str]
-) -> dict[str, str | None]:
-    """Return the variables that make a process fetch its credentials from an endpoint, again and again.
-
-    Parameters
-    ----------
-    url, token : str
-        The endpoint, and the token that authorizes a request.
-    token_file : Path
-        A file with the token. object_store reads it only there.
-    config_file : Path
-        A config with the user's profiles and `profile`.
-    profile : str
-        A profile without credentials, so that SDKs do not prefer the user's default profile to the endpoint.
-    environ : mapping
-        The environment without what stsnb has put into it.
-
-    Returns
-    -------
-    dict
-        Values to set; None for a variable to unset.
-    """
-    return {
-        **dict.fromkeys(_UNSET),
-        **dict.fromkeys(_BEFORE_AN_ENDPOINT),
-        **past_the_proxy(environ),
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI": url,
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN": token,
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token_file),
-        "AWS_CONFIG_FILE": str(config_file),
-        "AWS_PROFILE": profile,
-    }
-
-
-def past_the_proxy(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that keep requests to the endpoint, and their token, from a proxy.
-
-    Parameters
-    ----------
-    environ : mapping
-        The environment without what stsnb has put into it.
-
-    Returns
-    -------
-    dict
-        Values to set; none if no proxy is configured for HTTP, or it leaves out 127.0.0.1 already.
-    """
-    if not any(environ.get(name) for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")):
-        return {}
-    past = next((environ[name] for name in ("no_proxy", "NO_PROXY") if environ.get(name)), "")
-    if past == "*" or "127.0.0.1" in past.replace(" ", "").split(","):
-        return {}
-    # Both spellings, since some programs read only one.
-    return dict.fromkeys(("no_proxy", "NO_PROXY"), f"{past},127.0.0.1".removeprefix(","))
 
 
 class UserChanges(NamedTuple):
@@ -144,6 +73,8 @@ class Environment:
         self._put: dict[str, str | None] = {}
         self._users_session: boto3.Session | None = None
         self._put_session: boto3.Session | None = None
+        #: The active role's credentials, if it has keys in the environment; a live role has an endpoint there.
+        self.credentials: RoleCredentials | None = None
 
     def of_user(self) -> dict[str, str]:
         """Return the environment as it would be without a role, with what the user has changed since."""
@@ -160,6 +91,11 @@ class Environment:
         # boto3 that is not imported, or is being imported by another thread, has no default session.
         current: boto3.Session | None = getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None)
         return self._users_session if current is self._put_session else current
+
+    def endpoint(self) -> dict[str, str]:
+        """Return the variables by which programs find the endpoint of a live role; empty if none is active."""
+        names = [name for name in self._put if name.startswith("AWS_CONTAINER_")]
+        return {name: value for name in names if (value := self._put[name]) is not None}
 
     @property
     def taken_over(self) -> bool:
@@ -206,8 +142,10 @@ class Environment:
         """
         kept = kept or UserChanges()
         values = {name: value for name, value in variables.items() if name not in kept.names}
-        self.issued.add(variables, credentials)
-        return self._change(values, None if kept.session else session)
+        self.issue(variables)
+        changes = self._change(values, None if kept.session else session)
+        self.credentials = credentials
+        return changes
 
     def put_back(self) -> UserChanges:
         """Restore everything as it was before the first role, but for what the user has changed since.
@@ -217,24 +155,40 @@ class Environment:
         UserChanges
             What the user has changed under the role that was injected.
         """
-        return self._change({}, None)
+        changes = self._change({}, None)
+        self.credentials = None
+        return changes
 
-    def renew(self, variables: Mapping[str, str | None], credentials: RoleCredentials | None = None) -> None:
+    def reset(self) -> None:
+        """Restore everything, and forget all that was ever put there."""
+        self.put_back()
+        self.issued = IssuedValues()
+        self._users.clear()
+
+    def renew(self, variables: Mapping[str, str | None]) -> None:
         """Put newer credentials in the place of the role's older ones, unless the user has replaced those.
 
         Parameters
         ----------
-        variables, credentials
+        variables : mapping
             As for `put`. Variables that the role has not set are left alone.
         """
         # An unset variable that the user has set since, a profile say, is no reason to let the keys end.
         names = [name for name in variables if self._put.get(name) is not None]
         restored = self._restored()
         if all(self._is_ours(name, restored) for name in names):
-            self.issued.add({**self._put, **variables}, credentials)
+            self.issue({**self._put, **variables})
             self._write({name: variables[name] for name in names})
             self._put.update({name: variables[name] for name in names})
             self.repair()
+
+    def issue(self, variables: Mapping[str, str | None]) -> None:
+        """Remember credentials as issued by stsnb, but for values that are the user's own as well.
+
+        A server for tests may give every caller the same secret.
+        """
+        users = self._of_user(variables)
+        self.issued.add({name: value for name, value in variables.items() if value != users.get(name)})
 
     def repair(self) -> None:
         """Correct what a restored copy of the environment has brought back: credentials that were replaced since."""
@@ -298,7 +252,7 @@ class Environment:
         for name in IDENTIFYING:
             value = self._environ.get(name)
             if value != self._put.get(name) and self.issued.knows(name, value):
-                return self.issued.settings_with(self._environ) or {}
+                return self.issued.settings_in(self._environ) or {}
         return None
 
     def _forget_role(self, session: boto3.Session | None) -> None:
@@ -308,9 +262,9 @@ class Environment:
         to credentials that were found.
         """
         inner: Any = getattr(session, "_session", None)
-        held: dict[str, Any] = vars(getattr(inner, "_credentials", None) or _Nothing())
-        key = held.get("_access_key", held.get("access_key"))
-        if self.issued.knows("AWS_ACCESS_KEY_ID", key):
+        credentials = getattr(inner, "_credentials", None)
+        held: dict[str, Any] = {} if credentials is None else vars(credentials)
+        if self.issued.knows("AWS_ACCESS_KEY_ID", held.get("_access_key", held.get("access_key"))):
             inner._credentials = None
             inner._register_credential_provider()  # its providers have read the role's environment
 
@@ -337,7 +291,3 @@ class Environment:
                 del self._environ[name]
             else:
                 self._environ[name] = value
-
-
-class _Nothing:
-    """An object without attributes."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import weakref
 from collections.abc import Mapping
 
-from stsnb.roles.credentials import RoleCredentials
-
-#: The variables whose values tell a set of credentials from every other. A region or an address does not.
+#: The variables whose values tell a set of credentials from every other. A region or an endpoint does not.
 IDENTIFYING = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -35,29 +32,24 @@ class IssuedValues:
     def __init__(self) -> None:
         self._key = secrets.token_bytes(16)
         self._digests: set[bytes] = set()
-        # By the digest that identifies a set: the other variables that went with it, and whose credentials it holds.
-        self._sets: dict[bytes, tuple[Mapping[str, str | None], weakref.ref[RoleCredentials] | None]] = {}
+        # By the digest that identifies a set: the other variables that went with it.
+        self._settings: dict[bytes, Mapping[str, str | None]] = {}
 
-    def add(self, variables: Mapping[str, str | None], credentials: RoleCredentials | None) -> None:
+    def add(self, variables: Mapping[str, str | None]) -> None:
         """Remember a set of variables.
 
         Parameters
         ----------
         variables : mapping
             The values; None for a variable that is unset.
-        credentials : RoleCredentials, optional
-            The role's, if the variables hold its keys.
         """
-        whose = None if credentials is None else weakref.ref(credentials)
         settings = {name: value for name, value in variables.items() if name not in IDENTIFYING}
         for name in IDENTIFYING:
-            value = variables.get(name)
-            if value is None:
-                continue
-            digest = self._digest(name, value)
-            self._digests.add(digest)
-            if name in _NAMES_OF_A_SET:
-                self._sets[digest] = settings, whose
+            if (value := variables.get(name)) is not None:
+                digest = self._digest(name, value)
+                self._digests.add(digest)
+                if name in _NAMES_OF_A_SET:
+                    self._settings[digest] = settings
 
     def knows(self, name: str, value: str | None) -> bool:
         """Say whether stsnb has ever set a variable to a value that identifies credentials.
@@ -75,8 +67,8 @@ class IssuedValues:
         """
         return value is not None and name in IDENTIFYING and self._digest(name, value) in self._digests
 
-    def settings_with(self, environ: Mapping[str, str]) -> Mapping[str, str | None] | None:
-        """Return the other variables of the set whose credentials an environment holds; None if it holds none.
+    def settings_in(self, environ: Mapping[str, str]) -> Mapping[str, str | None] | None:
+        """Return the other variables of the set whose credentials an environment holds.
 
         Parameters
         ----------
@@ -86,32 +78,11 @@ class IssuedValues:
         Returns
         -------
         mapping or None
+            None if it holds no credentials that stsnb has put there.
         """
-        found = self._set_in(environ)
-        return None if found is None else found[0]
-
-    def credentials_in(self, environ: Mapping[str, str]) -> RoleCredentials | None:
-        """Return the credentials of the role whose keys an environment holds.
-
-        Parameters
-        ----------
-        environ : mapping
-            The environment.
-
-        Returns
-        -------
-        RoleCredentials or None
-            None if it holds the user's keys, or those of a role that no object holds any more.
-        """
-        found = self._set_in(environ)
-        return None if found is None or found[1] is None else found[1]()
-
-    def _set_in(
-        self, environ: Mapping[str, str]
-    ) -> tuple[Mapping[str, str | None], weakref.ref[RoleCredentials] | None] | None:
         for name in _NAMES_OF_A_SET:
             value = environ.get(name)
-            if value and (found := self._sets.get(self._digest(name, value))) is not None:
+            if value and (found := self._settings.get(self._digest(name, value))) is not None:
                 return found
         return None
 

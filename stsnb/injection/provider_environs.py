@@ -20,6 +20,7 @@ from botocore.credentials import ContainerProvider, EnvProvider, RefreshableCred
 
 from stsnb.injection.environment import Environment
 from stsnb.roles.credentials import RoleCredentials
+from stsnb.sources.isolated_session import UserEnviron
 
 _URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 
@@ -66,31 +67,6 @@ class RoleEnviron(Mapping[str, str]):
         return f"<{type(self).__name__} of {self._credentials!r}>"
 
 
-class UserEnviron(Mapping[str, str]):
-    """The environment without what stsnb has put into it, as it is at each look.
-
-    Parameters
-    ----------
-    environment : Environment
-        Knows what stsnb has put there.
-    """
-
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
-
-    def __getitem__(self, name: str) -> str:
-        return self._environment.of_user()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._environment.of_user())
-
-    def __len__(self) -> int:
-        return len(self._environment.of_user())
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
-
-
 def install(environment: Environment) -> None:
     """Give botocore's new providers the environment of one identity. Installing it again changes nothing.
 
@@ -128,18 +104,19 @@ def _replace(provider: Any, environ_now: Callable[[], Mapping[str, str]]) -> Non
 
 
 def _environ_of_keys(environment: Environment) -> Mapping[str, str]:
-    credentials = environment.issued.credentials_in(os.environ)
-    if credentials is not None:
-        return RoleEnviron(credentials)
-    if environment.issued.knows(_URI, os.environ.get(_URI)):
-        return {}  # a live role: its endpoint is asked, not the keys that the user may have
-    return UserEnviron(environment)
+    if environment.issued.settings_in(os.environ) is None:
+        return UserEnviron(environment.of_user)  # no role is active, or the user has set other keys for now
+    if environment.credentials is not None:
+        return RoleEnviron(environment.credentials)
+    # A live role's endpoint is asked, not the keys that the user may have. Without an active role, other code has
+    # restored keys of an earlier one.
+    return {} if environment.endpoint() else UserEnviron(environment.of_user)
 
 
 def _environ_of_endpoint(environment: Environment) -> Mapping[str, str]:
-    if environment.issued.knows(_URI, os.environ.get(_URI)):
-        return {name: value for name, value in os.environ.items() if name.startswith("AWS_CONTAINER_")}
-    return UserEnviron(environment)
+    if environment.issued.settings_in(os.environ) is None:
+        return UserEnviron(environment.of_user)
+    return environment.endpoint() or UserEnviron(environment.of_user)
 
 
 def _keep_the_users_sessions(environment: Environment) -> None:
@@ -148,7 +125,7 @@ def _keep_the_users_sessions(environment: Environment) -> None:
     They can only be found among all objects of the process, which takes some 20 ms: this is called only where the
     user's environment holds credentials that end.
     """
-    users = UserEnviron(environment)
+    users = UserEnviron(environment.of_user)
     provider: Any = EnvProvider(users)
     for found in gc.get_objects():
         kind = type(found)

@@ -210,6 +210,7 @@ class Scopes:
     def reset(self) -> None:
         """End all scopes: the environment is the user's, and no role is served."""
         self._inject(None)
+        self._environment.reset()
         self._scopes = [Scope()]
         self._changes.clear()
         self._configs.end()
@@ -245,7 +246,7 @@ class Scopes:
             provider_environs.install(self._environment)
             kept = self._changes.get(role)
             if role.live:
-                self._environment.issued.add(credential_variables(role.response), role.credentials)
+                self._environment.issue(credential_variables(role.response))
                 changes = self._environment.put(self._serve(role), role.session, kept=kept)
             else:
                 configs = self._configs.variables(role.settings, self._environment.of_user())

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from stsnb._threads import in_forked_children
 from stsnb.injection.config_overlay import ConfigOverlay, files_of
 from stsnb.injection.credential_server import Answer, CredentialServer
-from stsnb.injection.environment import live_variables, past_the_proxy
+from stsnb.injection.environment import UNSET
 from stsnb.roles.assumed_role import AssumedRole
 from stsnb.sts.response import AssumeRoleResponse
 
@@ -228,3 +228,73 @@ def _written(response: AssumeRoleResponse, account_id: str | None) -> bytes:
         "Expiration": f"{response.expiration:%Y-%m-%dT%H:%M:%SZ}",
     }
     return json.dumps(found if account_id is None else {**found, "AccountId": account_id}).encode()
+
+
+# What SDKs prefer to a container endpoint. A web identity is the notebook's own pod's.
+_BEFORE_AN_ENDPOINT = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+)
+
+
+def live_variables(
+    url: str, token: str, token_file: Path, config_file: Path, profile: str, environ: Mapping[str, str]
+) -> dict[str, str | None]:
+    """Return the variables that make a process fetch its credentials from an endpoint, again and again.
+
+    Parameters
+    ----------
+    url, token : str
+        The endpoint, and the token that authorizes a request.
+    token_file : Path
+        A file with the token. object_store reads it only there.
+    config_file : Path
+        A config with the user's profiles and `profile`.
+    profile : str
+        A profile without credentials, so that SDKs do not prefer the user's default profile to the endpoint.
+    environ : mapping
+        The environment without what stsnb has put into it.
+
+    Returns
+    -------
+    dict
+        Values to set; None for a variable to unset.
+    """
+    return {
+        **dict.fromkeys(UNSET),
+        **dict.fromkeys(_BEFORE_AN_ENDPOINT),
+        **past_the_proxy(environ),
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": url,
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": token,
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token_file),
+        "AWS_CONFIG_FILE": str(config_file),
+        "AWS_PROFILE": profile,
+    }
+
+
+def past_the_proxy(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that keep requests to the endpoint, and their token, from a proxy.
+
+    Parameters
+    ----------
+    environ : mapping
+        The environment without what stsnb has put into it.
+
+    Returns
+    -------
+    dict
+        Values to set; none if no proxy is configured for HTTP, or it leaves out 127.0.0.1 already.
+    """
+    if not any(environ.get(name) for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")):
+        return {}
+    past = next((environ[name] for name in ("no_proxy", "NO_PROXY") if environ.get(name)), "")
+    if past == "*" or "127.0.0.1" in past.replace(" ", "").split(","):
+        return {}
+    # Both spellings, since some programs read only one.
+    return dict.fromkeys(("no_proxy", "NO_PROXY"), f"{past},127.0.0.1".removeprefix(","))

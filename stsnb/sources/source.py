@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -88,7 +89,7 @@ class Source:
         self.environ = environ
         self._resolve = resolve
         self._files = files(environ())
-        self._clients: tuple[int, dict[str | None, Any]] = 0, {}
+        self._clients: tuple[tuple[int, int], dict[str | None, Any]] = (0, 0), {}
         self._identity: str | None = None
 
     @classmethod
@@ -183,8 +184,9 @@ class Source:
         botocore.client.BaseClient
         """
         with self.session.user_environ.held() as environ:
-            # A client keeps its proxies, its endpoint and its CA: what the user changes needs another.
-            if self._clients[0] != (state := state_of(environ)):
+            # A client keeps its proxies, its endpoint and its CA: what the user changes needs another. A forked
+            # process must not send on the connection of its parent's, whose answers it would get.
+            if self._clients[0] != (state := (os.getpid(), state_of(environ))):
                 self._clients = state, {}
             clients = self._clients[1]
             region = region or self.region or self._region_of_last_resort(role_arn)

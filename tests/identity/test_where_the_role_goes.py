@@ -141,7 +141,7 @@ def test_new_sessions_go_where_boto3_goes_with_the_profile(
     configs = SourceConfigs()
     with variables(users):
         wanted = description(boto3.Session(profile_name="work" if explicit else None))
-        source = Source.resolve(dict(os.environ), "work" if explicit else None)
+        source = Source.resolve(lambda: os.environ, "work" if explicit else None)
         found = settings_of(source.session, os.environ)
         event(f"a file is needed: {found.needs_file}")
         role: dict[str, str | None] = {

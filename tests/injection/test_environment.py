@@ -10,7 +10,8 @@ from types import ModuleType
 import boto3
 import pytest
 
-from stsnb.injection.environment import Environment, credential_variables, live_variables
+from stsnb.injection.environment import Environment, credential_variables
+from stsnb.injection.served_roles import live_variables
 from stsnb.sts.response import AssumeRoleResponse
 
 USER = {

@@ -28,6 +28,7 @@ from stsnb.injection.config_overlay import ConfigOverlay
 from stsnb.injection.credential_server import CredentialServer
 from stsnb.kernel import kernel
 from stsnb.roles.credentials import RoleCredentials
+from stsnb.sources.source_cache import SourceKey
 from tests.sandbox import listens, wait_until
 from tests.scripted_sts import ROLE, SECRET_MARK, ScriptedSTS
 
@@ -349,7 +350,7 @@ def test_the_source_is_found_in_the_user_s_own_files_while_a_role_is_live(
     for arn in (ROLE, OTHER_ROLE):
         stsnb.assume_role(arn, live=True)
         kernel._sources.clear()
-    assert kernel._source(None).credentials.access_key == "AKIAMINE"
+    assert kernel._sources.find(SourceKey(), None).credentials.access_key == "AKIAMINE"
 
 
 def test_a_source_that_is_a_pod_s_endpoint_goes_on(

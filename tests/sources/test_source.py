@@ -86,6 +86,7 @@ def test_the_profile_goes_and_what_it_configures_stays(work: str, sts: ScriptedS
 def test_a_source_without_an_address_is_not_led_to_that_of_the_role_in_force(
     work: str, sts: ScriptedSTS, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from stsnb.sources.source_cache import SourceKey
     from stsnb.sts.arn import RoleArn
 
     monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
@@ -96,7 +97,7 @@ def test_a_source_without_an_address_is_not_led_to_that_of_the_role_in_force(
     sts.server.expect_request("/all", method="POST").respond_with_handler(sts._handle)
     stsnb.assume_role(ROLE)
     assert os.environ["AWS_ENDPOINT_URL"] == f"{sts.endpoint_url}/all"
-    client = kernel._source("amazon").client(RoleArn.parse(ROLE))
+    client = kernel._sources.find(SourceKey("amazon"), None).client(RoleArn.parse(ROLE))
     assert client.meta.endpoint_url == "https://sts.eu-central-1.amazonaws.com"
 
 
