@@ -10,7 +10,7 @@ from stsnb.errors import AssumeRoleError
 from stsnb.sts.arn import shorten
 
 # What the last word of a shell's prompt ends with.
-_PROMPT_ENDS = ("$", "%", ">", "❯", "!")
+_PROMPT_ENDS = ("$", "%", ">", "❯", "!")  # noqa: RUF001
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=", re.ASCII)
 # Options about the AWS CLI's own output, of which there is none here; whether they take a value.
 _OUTPUT_OPTIONS = {
@@ -111,7 +111,7 @@ class Command:
                 raise AssumeRoleError(f"{name} is empty.", "Set it to a name, or remove it.")
             if name not in _OPTION_OF_VARIABLE and name not in _OUTPUT_VARIABLES:
                 raise AssumeRoleError(
-                    f"Can't set {shorten(name)} in the line.",
+                    f"Can't set {name} in the line.",
                     "Set it in os.environ before you run %assume_role, and remove it here.",
                 )
         if self.program == "awslocal" and not {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"} & set(environ):

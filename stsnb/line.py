@@ -9,6 +9,8 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby, zip_longest
+from operator import itemgetter
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -43,9 +45,9 @@ _ORDER = (
 _OPERATORS = frozenset(";|&<>")
 # A line that goes on in the next row: sh's mark, cmd's, PowerShell's. IPython itself joins the rows of the first.
 _LINE_BREAK = re.compile(r"[\\^`][ \t]*(?:\r?\n|$)")
-_TYPOGRAPHIC_QUOTES = "“”„‘’"
-_TYPOGRAPHIC_DASHES = "–—"
-_UNSAFE = re.compile(rf"[\s'\"{{}}$#`^{_TYPOGRAPHIC_QUOTES}{re.escape(''.join(_OPERATORS))}]|[,\\]$|^$")
+_TYPOGRAPHIC_QUOTES = "“”„‘’"  # noqa: RUF001 # office programs and chats put them in place of plain ones
+_TYPOGRAPHIC_DASHES = "–—"  # noqa: RUF001 # and these in place of two hyphens
+_UNSAFE = re.compile(rf"[\s'\"{{}}#`^;|&<>{_TYPOGRAPHIC_QUOTES}{_TYPOGRAPHIC_DASHES}]|\$[\w.{{($]|[,\\]$|^$")
 
 
 @dataclass(frozen=True)
@@ -139,21 +141,12 @@ def _token_at(text: str, start: int) -> Token:
         elif character == "\\" and quote != "'" and after and after in ('"$' if quote else "\"'$ \t"):
             character, step, literal = after, 2, True
         elif character in (quote or "'\""):
-            quote = "" if quote else character
-            character = ""
-        parts.append((character, not literal))
+            quote, character = "" if quote else character, ""
+        if character:
+            parts.append((character, not literal))
         position += step
-    return Token(start, position, text[start:position], _merged(parts), quote)
-
-
-def _merged(parts: Sequence[tuple[str, bool]]) -> tuple[tuple[str, bool], ...]:
-    merged: list[tuple[str, bool]] = []
-    for text, expands in parts:
-        if merged and merged[-1][1] == expands:
-            merged[-1] = (merged[-1][0] + text, expands)
-        elif text:
-            merged.append((text, expands))
-    return tuple(merged)
+    merged = (("".join(text for text, _ in run), expands) for expands, run in groupby(parts, itemgetter(1)))
+    return Token(start, position, text[start:position], tuple(merged), quote)
 
 
 def quoted(word: str) -> str:
@@ -171,7 +164,7 @@ def quoted(word: str) -> str:
     """
     if not _UNSAFE.search(word):
         return word
-    if not set(word) & set('"$`{}' + _TYPOGRAPHIC_QUOTES) and not word.endswith("\\"):
+    if not set(word) & set('"$`{}') and not word.endswith("\\"):
         return f'"{word}"'
     return "'" + word.replace("'", "'\"'\"'") + "'"
 
@@ -235,11 +228,9 @@ def arguments_of(
     parser : argparse.ArgumentParser
         The magic's.
     line : str
-        What follows its name; a command line of the AWS CLI may be pasted there.
-    namespace : mapping, optional
-        The user's Python variables, for those that IPython has not expanded.
-    environ : mapping
-        The user's environment, for variables that Python does not have.
+        What follows its name, for example a pasted command line of the AWS CLI.
+    namespace, environ : mapping
+        The user's Python variables and environment, for variables that IPython has not expanded.
 
     Returns
     -------
@@ -297,7 +288,7 @@ def _words(line: str, namespace: Mapping[str, Any], environ: Mapping[str, str]) 
 
 def _without_commas(found: Sequence[Token]) -> Iterator[Token]:
     """Leave out commas between words, as in ``ROLE, NAME``."""
-    for token, following in zip(found, [*found[1:], None], strict=True):
+    for token, following in zip_longest(found, found[1:]):
         if following is None or following.raw.startswith("--") or not token.raw.endswith(","):
             yield token
         elif token.raw != ",":
@@ -326,16 +317,15 @@ def _expanded(token: Token, namespace: Mapping[str, Any], environ: Mapping[str, 
         raise AssumeRoleError(
             "An option begins with a typographic dash.", "Replace it with two hyphens, as in --role-arn."
         )
-
-    words = []
+    texts = []
     for text, expands in token.parts:
         if expands and ("$(" in text or "`" in text):
             raise AssumeRoleError(
                 "The line contains a command substitution.",
                 "Pass its value, or a Python variable as {name}. Paste the aws command alone, without $(…).",
             )
-        words.append(cli_values.expanded(text, namespace, environ) if expands else text)
-    return "".join(words)
+        texts.append(cli_values.expanded(text, namespace, environ) if expands else text)
+    return "".join(texts)
 
 
 def _parse_known(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
