@@ -187,7 +187,7 @@ def _program(words: Sequence[str], start: int, variables: dict[str, str]) -> Com
                 position += 1
         elif word == expected[0]:
             del expected[0]
-        elif expected == ["assume-role"]:
+        elif expected == ["assume-role"] and not word.startswith("-"):
             return Command(position, variables, program=program, other=f"aws sts {word}")
         else:
             return None

@@ -44,7 +44,8 @@ _ORDER = (
 )
 _OPERATORS = frozenset(";|&<>")
 # A line that goes on in the next row: sh's mark, cmd's, PowerShell's. IPython itself joins the rows of the first.
-_LINE_BREAK = re.compile(r"[\\^`][ \t]*(?:\r?\n|$)")
+_LINE_BREAK = re.compile(r"[\\^`][ \t]*(?:\r\n?|\n|$)")
+_LINE_BREAK_IN_WORD = re.compile(r"[\\^`](?:\r\n?|\n)")
 _TYPOGRAPHIC_QUOTES = "“”„‘’"  # noqa: RUF001 # office programs and chats put them in place of plain ones
 _TYPOGRAPHIC_DASHES = "–—"  # noqa: RUF001 # and these in place of two hyphens
 _UNSAFE = re.compile(rf"[\s'\"{{}}#`^;|&<>{_TYPOGRAPHIC_QUOTES}{_TYPOGRAPHIC_DASHES}]|\$[\w.{{($]|[,\\]$|^$")
@@ -131,9 +132,7 @@ def _token_at(text: str, start: int) -> Token:
         character, after = text[position], text[position + 1 : position + 2]
         step, literal = 1, quote == "'"
         if not quote and (
-            character.isspace()
-            or character in _OPERATORS
-            or ((line_break := _LINE_BREAK.match(text, position)) and "\n" in line_break[0])
+            character.isspace() or character in _OPERATORS or _LINE_BREAK_IN_WORD.match(text, position)
         ):
             break
         if character == "\\" and after == "\n":

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from stsnb import AssumeRoleError
@@ -60,7 +60,9 @@ def test_the_words_before_a_cursor_are_those_of_the_line(text: str, data: st.Dat
         whole = tokens(text)
         assert whole[: len(before)] == before
         assert text[:cut].endswith(last.raw)
-        if last.raw and not last.raw.endswith(("\\", "^", "`")):  # which the next character can turn into a line break
+        if last.raw and not last.raw.endswith(
+            ("\\", "^", "`")
+        ):  # which the next character can turn into a line break
             assert whole[len(before)].start == last.start
             assert whole[len(before)].raw.startswith(last.raw)
 
@@ -68,6 +70,7 @@ def test_the_words_before_a_cursor_are_those_of_the_line(text: str, data: st.Dat
 @given(pieces)
 def test_the_words_before_the_cursor_are_the_words_that_are_read(text: str) -> None:
     """Closing the open quotation mark where the cursor is changes no word."""
+    assume(not text.endswith("\\"))  # which would make the mark literal
     *before, last = words_before(text)
     found = [*before, last] if last.raw else before
     assert [token.value for token in tokens(text + last.quote)] == [token.value for token in found]
@@ -144,7 +147,7 @@ _ASKED = st.fixed_dictionaries(
 
 
 @given(_ASKED)
-@example({"role": "-x", "session_name": "-y", "tags": {"-a": "-b", "Key": "c"}, "profile": "it's \"$x\" {y}"})
+@example({"role": "-x", "session_name": "-y", "tags": {"-a": "-b", "Key": "c"}, "profile": 'it\'s "$x" {y}'})
 @example({"role": "aws", "session_name": "sts"})
 @example({"role": "a\\", "profile": "a b\\", "external_id": "a,", "transitive_tag_keys": ["--x", "y"]})
 def test_the_magic_reads_what_was_written(asked: dict[str, Any]) -> None:
@@ -236,7 +239,7 @@ def test_a_comma_that_is_quoted_or_belongs_to_a_name_stays() -> None:
         (f"CREDS=$(aws sts assume-role --role-arn {ROLE})", "The line contains a command substitution.", "Paste"),
         ("--role-arn `cat role`", "The line contains a command substitution.", "without $(…)"),
         (f"{ROLE} “me”", "The line contains typographic quotation marks.", "Replace them with plain ones"),
-        (f"–role-arn {ROLE}", "An option begins with a typographic dash.", "Replace it with two hyphens"),
+        (f"\N{EN DASH}role-arn {ROLE}", "An option begins with a typographic dash.", "Replace it with two hyphens"),
     ],
 )  # fmt: skip
 def test_a_line_that_cant_be_read_names_the_fault_and_what_to_do(
