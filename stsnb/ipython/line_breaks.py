@@ -51,19 +51,23 @@ def joined(rows: list[str]) -> list[str]:
     rows = list(rows)
     # The body of a cell magic is another cell, which is rewritten when it runs.
     for number in range(1 if rows and rows[0].startswith("%%") else len(rows)):
-        if "assume_role" in rows[number] and _continued(rows[number]) and magic_at(rows[number], bare=True):
+        if "assume_role" in rows[number] and _continued(rows[number]) and magic_at(rows[number]):
             last = number
             while last + 1 < len(rows) and _continued(rows[last]):
                 last += 1
             if rows[0].startswith("%%"):
                 return [" ".join(map(_bare, rows[: last + 1])) + "\n", *rows[last + 1 :]]
             if _is_code(rows, number):
-                rows[number:last] = [f"{_bare(each)}\\\n" for each in rows[number:last]]
+                rows[number : last + 1] = [_with_backslash(each) for each in rows[number : last + 1]]
     return rows
 
 
 def _continued(row: str) -> bool:
     return CONTINUED.search(row.rstrip("\n")) is not None
+
+
+def _with_backslash(row: str) -> str:
+    return f"{_bare(row)}\\\n" if _continued(row) else row
 
 
 def _bare(row: str) -> str:

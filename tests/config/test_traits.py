@@ -18,8 +18,9 @@ from traitlets.config import Config
 
 import stsnb
 from stsnb.config import settings as configuration
-from tests.ipython.test_magics import run, unchanged
+from tests.ipython.test_magics import run
 from tests.scripted_sts import ROLE, ScriptedSTS
+from tests.unchanged import unchanged
 
 OTHER = "arn:aws:iam::210987654321:role/other"
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
