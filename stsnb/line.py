@@ -15,7 +15,8 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from stsnb import cli_command, cli_values
+from stsnb.aws_cli.command import find_command, prompt_length, without_output_options
+from stsnb.aws_cli.values import expanded, read_values
 from stsnb.errors import AssumeRoleError
 from stsnb.sts.arn import shorten
 
@@ -242,9 +243,9 @@ def arguments_of(
         If it can't be read. The sentences repeat no value that could be a secret.
     """
     words = _words(line, namespace or {}, environ)
-    command = cli_command.command(words)
+    command = find_command(words)
     command.check(environ)
-    words = [*command.options(), *cli_command.without_output_options(words[command.length :])]
+    words = [*command.options(), *without_output_options(words[command.length :])]
     if not words:
         return None
     parser.allow_abbrev = False
@@ -265,7 +266,7 @@ def arguments_of(
             asked[name] = asked.pop(cli)
     if "role" not in asked:
         raise AssumeRoleError("No role given.", "Run %assume_role arn:aws:iam::123456789012:role/NAME.")
-    return cli_values.read_values(asked)
+    return read_values(asked)
 
 
 def _words(line: str, namespace: Mapping[str, Any], environ: Mapping[str, str]) -> list[str]:
@@ -277,7 +278,7 @@ def _words(line: str, namespace: Mapping[str, Any], environ: Mapping[str, str]) 
         raise AssumeRoleError(
             "Missing closing quotation mark.", f"Add {found[-1].quote} at the end of the value."
         )
-    prompt = cli_command.prompt_length([token.value for token in found])
+    prompt = prompt_length([token.value for token in found])
     found = found[prompt:]
     for number, token in enumerate(found):
         if token.is_operator:
@@ -323,7 +324,7 @@ def _expanded(token: Token, namespace: Mapping[str, Any], environ: Mapping[str, 
                 "The line contains a command substitution.",
                 "Pass its value, or a Python variable as {name}. Paste the aws command alone, without $(…).",
             )
-        texts.append(cli_values.expanded(text, namespace, environ) if expands else text)
+        texts.append(expanded(text, namespace, environ) if expands else text)
     return "".join(texts)
 
 

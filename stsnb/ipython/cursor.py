@@ -6,7 +6,7 @@ import argparse
 import re
 from dataclasses import dataclass, field
 
-from stsnb import cli_command
+from stsnb.aws_cli.command import find_command, prompt_length, takes_value
 from stsnb.ipython.magics import RoleMagics
 from stsnb.line import Token, tokens
 
@@ -86,8 +86,8 @@ class Line:
         if last.is_comment:
             return
         values = [word.value for word in words]
-        values = values[cli_command.prompt_length(values) :]
-        command = cli_command.command(values)
+        values = values[prompt_length(values) :]
+        command = find_command(values)
         expected, several = self._take([*command.options(), *values[command.length :]])
         option, equals, value = last.raw.partition("=")
         action = options().get(option)
@@ -119,7 +119,7 @@ class Line:
                 if equals:
                     self.given[dest].append(value)
                 elif action is None:
-                    waiting = name if cli_command.takes_value(name) else None
+                    waiting = name if takes_value(name) else None
                 elif action.nargs != 0:
                     waiting, several = dest, action.nargs == "+"
             else:

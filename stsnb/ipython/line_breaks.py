@@ -58,16 +58,12 @@ def joined(rows: list[str]) -> list[str]:
             if rows[0].startswith("%%"):
                 return [" ".join(map(_bare, rows[: last + 1])) + "\n", *rows[last + 1 :]]
             if _is_code(rows, number):
-                rows[number : last + 1] = [_with_backslash(each) for each in rows[number : last + 1]]
+                rows[number:last] = [f"{_bare(each)}\\\n" for each in rows[number:last]]
     return rows
 
 
 def _continued(row: str) -> bool:
     return CONTINUED.search(row.rstrip("\n")) is not None
-
-
-def _with_backslash(row: str) -> str:
-    return f"{_bare(row)}\\\n" if _continued(row) else row
 
 
 def _bare(row: str) -> str:

@@ -38,7 +38,7 @@ def test_a_mark_at_the_end_of_the_cell_is_passed_over(
     shell: InteractiveShell, sts: ScriptedSTS, mark: str
 ) -> None:
     run(shell, f"x = 1\n%assume_role {ROLE} me {mark}")
-    run(shell, f"%%assume_role {ROLE} me {mark}\n  --duration-seconds 900 {mark}")
+    run(shell, f"%%assume_role {ROLE} me {mark}\n  --duration-seconds 900 {mark}\n\nx = 2")
     assert [asked["RoleSessionName"] for asked in sts.requests] == ["me", "me"]
 
 
@@ -79,7 +79,3 @@ def test_the_rows_are_joined_once_and_not_after_unloading(shell: InteractiveShel
     run(shell, "%unload_ext stsnb")
     assert joined not in shell.input_transformers_cleanup
     run(shell, "%load_ext stsnb")
-
-
-def test_a_terminal_waits_for_the_next_row(shell: InteractiveShell) -> None:
-    assert shell.check_complete(f"%assume_role {ROLE} ^\n")[0] == "incomplete"

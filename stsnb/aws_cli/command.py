@@ -136,12 +136,12 @@ def prompt_length(words: Sequence[str]) -> int:
         0 where no whole command follows: a profile or an alias may be called ``$``.
     """
     for length in range(1, min(len(words), 5)):
-        if words[length - 1].endswith(_PROMPT_ENDS) and command(words[length:]).program:
+        if words[length - 1].endswith(_PROMPT_ENDS) and find_command(words[length:]).program:
             return length
     return 0
 
 
-def command(words: Sequence[str]) -> Command:
+def find_command(words: Sequence[str]) -> Command:
     """Find the command that a pasted line begins with, without a prompt.
 
     Parameters

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import stsnb
-from stsnb import AssumeRoleError, cli_command
+from stsnb import AssumeRoleError
+from stsnb.aws_cli.command import find_command, prompt_length
 from stsnb.demo import ROLE_ARN, EmbeddedAWS
 from tests.scripted_sts import ScriptedSTS
 from tests.test_line import ME, ROLE, read
@@ -146,8 +147,8 @@ def test_roles_and_sessions_may_be_called_like_the_commands_words() -> None:
     )
 )  # fmt: skip
 def test_no_words_make_it_fail(words: list[str]) -> None:
-    prompt = cli_command.prompt_length(words)
-    found = cli_command.command(words[prompt:])
+    prompt = prompt_length(words)
+    found = find_command(words[prompt:])
     assert 0 <= found.length <= len(words) - prompt
     assert not set(found.options()) & {"--output", "sts", "assume-role"} or "--profile" in words
     if prompt:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stsnb import AssumeRoleError, cli_values
+from stsnb import AssumeRoleError
+from stsnb.aws_cli.values import read_values
 from tests.scripted_sts import SECRET_MARK
 from tests.test_line import ME, ROLE, read
 
@@ -95,7 +96,7 @@ _JSON = st.recursive(
 def test_any_text_is_read_or_refused(text: str) -> None:
     for name in ("tags", "policy_arns"):
         with contextlib.suppress(AssumeRoleError):
-            found = cli_values.read_values({name: [text]})[name]
+            found = read_values({name: [text]})[name]
             assert all(isinstance(each, str) for each in [*found, *getattr(found, "values", list)()])
 
 
