@@ -283,11 +283,11 @@ def _words(line: str, namespace: Mapping[str, Any], environ: Mapping[str, str]) 
     for number, token in enumerate(found):
         if token.is_operator:
             _refuse_operator(found[number : number + 3])
-    return [_expanded(token, namespace, environ) for token in _without_commas(found)]
+    return [_expanded(token, namespace, environ) for token in without_commas(found)]
 
 
-def _without_commas(found: Sequence[Token]) -> Iterator[Token]:
-    """Leave out commas between words, as in ``ROLE, NAME``."""
+def without_commas(found: Sequence[Token]) -> Iterator[Token]:
+    """Remove the commas between words, as in ``ROLE, NAME``."""
     for token, following in zip_longest(found, found[1:]):
         if following is None or following.raw.startswith("--") or not token.raw.endswith(","):
             yield token

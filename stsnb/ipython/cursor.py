@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from stsnb.aws_cli.command import find_command, prompt_length, takes_value
 from stsnb.ipython.magics import RoleMagics
-from stsnb.line import Token, tokens
+from stsnb.line import Token, tokens, without_commas
 
 # `%assume_role …`, `%%assume_role …`, `role = %assume_role …`; and without the sign where IPython allows it.
 _MAGIC = re.compile(r"\s*(?:%%?|[^\s=%#'\"][^=%#'\"]*=\s*%)assume_role(?=\s)")
@@ -85,7 +85,7 @@ class Line:
         *words, last = words_before(before)
         if last.is_comment:
             return
-        values = [word.value for word in words]
+        values = [word.value for word in without_commas([*words, last])][:-1]
         values = values[prompt_length(values) :]
         command = find_command(values)
         expected, several = self._take([*command.options(), *values[command.length :]])

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
@@ -145,13 +143,6 @@ def test_every_parameter_of_an_alias_reaches_where_it_belongs(
     }
 
 
-def test_an_alias_may_hold_all_that_assume_role_takes_but_what_is_not_about_the_role() -> None:
-    import inspect
-
-    taken = set(inspect.signature(stsnb.assume_role).parameters)
-    assert set(configuration.ALIAS_PARAMETERS) == taken - {"role", "token_code", "inject"}
-
-
 def test_a_policys_file_counts_as_it_is_when_the_role_is_assumed(
     shell: InteractiveShell, sts: ScriptedSTS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,23 +272,6 @@ def test_a_code_in_an_alias_is_refused_without_being_repeated(shell: Interactive
 def test_a_name_that_is_not_there_is_told_with_the_one_that_is(shell: InteractiveShell) -> None:
     with pytest.warns(UserWarning, match="`regio` not recognized by `AssumeRole`.  Did you mean `region`?"):
         configure(shell, regio="eu-west-1")
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from(["role_arn", *configuration.ALIAS_PARAMETERS, "other"]),
-        st.none()
-        | st.booleans()
-        | st.integers()
-        | st.text()
-        | st.lists(st.text())
-        | st.just(ROLE)
-        | st.just({}),
-    )
-)
-def test_an_alias_of_anything_is_right_or_gets_a_sentence(held: dict[str, Any]) -> None:
-    fault = configuration.alias_fault("s3", held)
-    assert fault is None or "'s3'" in fault
 
 
 def test_the_shells_line_lists_what_can_be_configured(
