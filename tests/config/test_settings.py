@@ -36,8 +36,8 @@ def test_defaults_do_not_override_and_read_only_does_not_widen() -> None:
     found = Settings(general={"region": "r", "read_only": True})
     assert found.completed({"region": "s"}) == {"region": "s", "read_only": True}
     assert found.completed({"policy_arns": []}) == {"region": "r", "read_only": True, "policy_arns": []}
-    for given in ({"policy": "{}"}, {"policy_arns": ["a"]}, {"read_only": False}):
-        assert found.completed(given) == {"region": "r", **given}
+    for narrowed in ({"policy": "{}"}, {"policy_arns": ["a"]}, {"read_only": False}):
+        assert found.completed(narrowed) == {"region": "r", **narrowed}
 
 
 @pytest.mark.parametrize(
