@@ -68,10 +68,12 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     """
     from stsnb.config.traits import configure
     from stsnb.ipython.completer import complete_in
+    from stsnb.ipython.line_breaks import join_rows_in
     from stsnb.ipython.magics import RoleMagics
 
     configure(shell)
     shell.register_magics(RoleMagics)
+    join_rows_in(shell)
     complete_in(shell)
     _follow(shell)
 
@@ -91,11 +93,13 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     from stsnb.ipython.badges import show_no_badges
     from stsnb.ipython.cells import watch_no_cells
     from stsnb.ipython.completer import do_not_complete_in
+    from stsnb.ipython.line_breaks import do_not_join_rows_in
     from stsnb.ipython.magics import RoleMagics
 
     do_not_complete_in(shell)
     show_no_badges(shell)
     watch_no_cells(shell)
+    do_not_join_rows_in(shell)
     unconfigure(shell)
     for kind in RoleMagics.magics:
         for name in RoleMagics.magics[kind]:

@@ -1,30 +1,31 @@
-"""The line of %assume_role: read into the arguments of `stsnb.assume_role`, and written from them."""
+"""The line of %assume_role: its tokenizer, read into the arguments of `stsnb.assume_role`, written from them."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
+import json
+import os
 import re
-import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, zip_longest
+from operator import itemgetter
 from typing import Any
 
 from IPython.core.error import UsageError
 
+from stsnb.aws_cli.command import find_command, prompt_length, without_output_options
+from stsnb.aws_cli.values import expanded, read_values
 from stsnb.errors import AssumeRoleError
 from stsnb.sts.arn import shorten
 
-#: How to ask for a role, where there is no form.
+#: How to use the magic, where there is no form.
 HOW = (
     "%assume_role needs a role: %assume_role arn:aws:iam::123456789012:role/NAME [SESSION_NAME]\n"
-    "%assume_role? lists the options, %current_role shows the role in force, %drop_role puts everything back."
+    "%assume_role? lists the options, %current_role shows the active role, %drop_role drops it."
 )
-# What the AWS CLI's line may say about its own output, which is not there here.
-_CLI_OUTPUT_OPTIONS = ("--output", "--query", "--color")
-_CLI_OUTPUT_FLAGS = ("--no-cli-pager", "--no-paginate")
-# What the AWS CLI's line begins with.
-_CLI_COMMAND = ["aws", "sts", "assume-role"]
-# The options that hold lists or pairs, and those that need no value, each spelt as the magic and the AWS CLI do.
+# The options in the order in which they are written, each spelt as the magic and the AWS CLI do.
 _ORDER = (
     "duration_seconds",
     "external_id",
@@ -32,14 +33,144 @@ _ORDER = (
     "policy_arns",
     "read_only",
     "tags",
+    "transitive_tag_keys",
+    "source_identity",
     "serial_number",
+    "web_identity_token_file",
     "profile",
+    "chain",
     "region",
+    "refresh",
+    "live",
 )
+_OPERATORS = frozenset(";|&<>")
+# A line that goes on in the next row: sh's mark, cmd's, PowerShell's. IPython itself joins the rows of the first.
+_LINE_BREAK = re.compile(r"[\\^`][ \t]*(?:\r\n?|\n|$)")
+_LINE_BREAK_IN_WORD = re.compile(r"[\\^`](?:\r\n?|\n)")
+_TYPOGRAPHIC_QUOTES = "“”„‘’"  # noqa: RUF001 # office programs and chats put them in place of plain ones
+_TYPOGRAPHIC_DASHES = "–—"  # noqa: RUF001 # and these in place of two hyphens
+_UNSAFE = re.compile(rf"[\s'\"{{}}#`^;|&<>{_TYPOGRAPHIC_QUOTES}{_TYPOGRAPHIC_DASHES}]|\$[\w.{{($]|[,\\]$|^$")
+
+
+@dataclass(frozen=True)
+class Token:
+    """A word, an operator of the shell or a comment in a line.
+
+    Parameters
+    ----------
+    start, end : int
+        Its position in the line.
+    raw : str
+        The text there, as typed.
+    parts : tuple of (str, bool)
+        The text without quotation marks, in pieces: those with True are outside single quotes, so that
+        variables in them are expanded.
+    quote : str
+        The quotation mark that is still open at its end.
+    """
+
+    start: int
+    end: int
+    raw: str
+    parts: tuple[tuple[str, bool], ...] = ()
+    quote: str = ""
+
+    @property
+    def value(self) -> str:
+        """The text without quotation marks, before variables are expanded."""
+        return "".join(text for text, _ in self.parts)
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether it is one of the shell's ``; | & < >``, outside quotes."""
+        return self.raw in _OPERATORS
+
+    @property
+    def is_comment(self) -> bool:
+        """Whether it is a comment, from its ``#`` to the end of the row."""
+        return self.raw.startswith("#")
+
+
+def tokens(text: str) -> list[Token]:
+    r"""Split a line into words, operators and comments, by the rules of shells that pasted lines rely on.
+
+    Quotation marks work as in sh. A backslash makes a quotation mark, ``$`` or blank behind it literal (in double
+    quotes: a double quotation mark or ``$``) and is otherwise itself, as in ``C:\policies\read.json``. A ``\``,
+    ``^`` or backtick at the end of a row continues the line.
+
+    Parameters
+    ----------
+    text : str
+        What follows the magic's name, or the beginning of it; a quotation mark may be open at its end.
+
+    Returns
+    -------
+    list of Token
+        In order, without overlaps; between them are only blanks and line breaks.
+    """
+    found: list[Token] = []
+    position = 0
+    while position < len(text):
+        if text[position].isspace():
+            position += 1
+        elif (line_break := _LINE_BREAK.match(text, position)) is not None:
+            position = line_break.end()
+        else:
+            found.append(_token_at(text, position))
+            position = found[-1].end
+    return found
+
+
+def _token_at(text: str, start: int) -> Token:
+    if text[start] in _OPERATORS:
+        return Token(start, start + 1, text[start], ((text[start], True),))
+    if text[start] == "#":
+        end = text.find("\n", start)
+        return Token(start, len(text) if end < 0 else end, text[start : end if end >= 0 else None])
+    parts: list[tuple[str, bool]] = []
+    quote, position = "", start
+    while position < len(text):
+        character, after = text[position], text[position + 1 : position + 2]
+        step, literal = 1, quote == "'"
+        if not quote and (
+            character.isspace() or character in _OPERATORS or _LINE_BREAK_IN_WORD.match(text, position)
+        ):
+            break
+        if character == "\\" and after == "\n":
+            character, step = " ", 2  # in quotes; IPython joins rows with a blank too
+        elif character == "\\" and quote != "'" and after and after in ('"$' if quote else "\"'$ \t"):
+            character, step, literal = after, 2, True
+        elif character in (quote or "'\""):
+            quote, character = "" if quote else character, ""
+        if character:
+            parts.append((character, not literal))
+        position += step
+    merged = (("".join(text for text, _ in run), expands) for expands, run in groupby(parts, itemgetter(1)))
+    return Token(start, position, text[start:position], tuple(merged), quote)
+
+
+def quoted(word: str) -> str:
+    """Quote a word so that the magic reads it as it is.
+
+    Parameters
+    ----------
+    word : str
+        Any text in one row.
+
+    Returns
+    -------
+    str
+        The word itself if it needs no quotation marks.
+    """
+    if not _UNSAFE.search(word):
+        return word
+    if not set(word) & set('"$`{}') and not word.endswith("\\"):
+        return f'"{word}"'
+    return "'" + word.replace("'", "'\"'\"'") + "'"
 
 
 def line_of(asked: Mapping[str, Any]) -> str:
-    """Write arguments of `stsnb.assume_role` as the magic's line; the MFA code has no place in it.
+    """Write arguments of `stsnb.assume_role` as the magic's line, without the MFA code.
 
     Parameters
     ----------
@@ -51,31 +182,45 @@ def line_of(asked: Mapping[str, Any]) -> str:
     str
         For example ``%assume_role arn:aws:iam::123456789012:role/NAME --region us-west-2``.
     """
-    words = ["%assume_role", asked.get("role") or "ROLE"]
-    if asked.get("session_name"):
-        words.append(asked["session_name"])
+    words = ["%assume_role"]
+    for name, option in (("role", "--role-arn"), ("session_name", "--role-session-name")):
+        if word := asked.get(name) or ("ROLE" if name == "role" else None):
+            words.append(f"{option}={quoted(word)}" if word.startswith("-") else quoted(word))
     for name in _ORDER:
         value = asked.get(name)
-        if value is None or value in ("", [], {}):
-            continue
-        words.append(f"--{'no-' if value is False else ''}{name.replace('_', '-')}")
+        option = "--" + name.replace("_", "-")
         if isinstance(value, bool):
-            continue
-        if isinstance(value, Mapping):
-            words += [f"{key}={text}" for key, text in value.items()]
-        else:
-            words += value if isinstance(value, list) else [str(value)]
-    return " ".join(map(_quoted, words))
+            if value or name != "chain":
+                words.append(option if value else option.replace("--", "--no-", 1))
+        elif value is not None and value not in ("", [], {}):
+            words += _written(option, [*map(quoted, _values(name, value))])
+    return " ".join(words)
 
 
-def _quoted(word: str) -> str:
-    """Quote a word as the magic reads it: as a shell does, but for backslashes, which are part of Windows' paths."""
-    if word and not any(character.isspace() or character in "\"'{}$#" for character in word):
-        return word
-    return f'"{word}"' if '"' not in word else f"'{word}'"
+def _values(name: str, value: Any) -> list[str]:
+    if name == "policy" and isinstance(value, Mapping):
+        return [json.dumps(value)]
+    if isinstance(value, Mapping):
+        return [
+            f"Key={key},Value={text}" if "=" in key or key in ("Key", "Value") else f"{key}={text}"
+            for key, text in value.items()
+        ]
+    return list(value) if isinstance(value, (list, tuple)) else [str(value)]
 
 
-def arguments_of(parser: argparse.ArgumentParser, line: str) -> dict[str, Any] | None:
+def _written(option: str, words: list[str]) -> list[str]:
+    """Write an option with its values; argparse takes one that begins with ``-`` only behind ``=``."""
+    if any(word.lstrip("'\"").startswith("-") for word in words):
+        return [f"{option}={word}" for word in words]
+    return [option, *words]
+
+
+def arguments_of(
+    parser: argparse.ArgumentParser,
+    line: str,
+    namespace: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> dict[str, Any] | None:
     """Read a magic's line.
 
     Parameters
@@ -83,7 +228,9 @@ def arguments_of(parser: argparse.ArgumentParser, line: str) -> dict[str, Any] |
     parser : argparse.ArgumentParser
         The magic's.
     line : str
-        What stands behind its name; the AWS CLI's own line may be pasted there.
+        What follows its name, for example a pasted command line of the AWS CLI.
+    namespace, environ : mapping
+        The user's Python variables and environment, for variables that IPython has not expanded.
 
     Returns
     -------
@@ -93,103 +240,111 @@ def arguments_of(parser: argparse.ArgumentParser, line: str) -> dict[str, Any] |
     Raises
     ------
     stsnb.AssumeRoleError
-        If it cannot be read.
+        If it can't be read. The sentences repeat no value that could be a secret.
     """
-    words = _words(line)
+    words = _words(line, namespace or {}, environ)
+    command = find_command(words)
+    command.check(environ)
+    words = [*command.options(), *without_output_options(words[command.length :])]
     if not words:
         return None
     parser.allow_abbrev = False
     given = _parse_known(parser, words)
     asked = {name: value for name, value in vars(given).items() if value is not None}
     if "role_arn" in asked and "role" in asked and not {"session_name", "role_session_name"} & set(asked):
-        asked["session_name"] = asked.pop("role")  # behind --role-arn, a single word is the session's name
+        asked["session_name"] = asked.pop("role")  # after --role-arn, a single word is the session's name
     for name, cli, what in (
         ("role", "role_arn", "roles"),
         ("session_name", "role_session_name", "session names"),
     ):
+        option = f"--{cli.replace('_', '-')}"
         if name in asked and cli in asked:
             raise AssumeRoleError(
-                f"Two {what} were given.", f"Give one, with --{cli.replace('_', '-')} or without."
+                f"Two {what} given, one with {option} and one without.", "Pass one of them."
             )
         if cli in asked:
             asked[name] = asked.pop(cli)
     if "role" not in asked:
+        raise AssumeRoleError("No role given.", "Run %assume_role arn:aws:iam::123456789012:role/NAME.")
+    return read_values(asked)
+
+
+def _words(line: str, namespace: Mapping[str, Any], environ: Mapping[str, str]) -> list[str]:
+    """Return the line's words with their variables expanded."""
+    found = [token for token in tokens(line) if not token.is_comment]
+    while found and found[-1].raw == ";":
+        found.pop()
+    if found and found[-1].quote:
         raise AssumeRoleError(
-            "No role was given.", "Name one: %assume_role arn:aws:iam::123456789012:role/NAME"
+            "Missing closing quotation mark.", f"Add {found[-1].quote} at the end of the value."
         )
-    if "tags" in asked:
-        asked["tags"] = _tags(asked["tags"])
-    return asked
+    prompt = prompt_length([token.value for token in found])
+    found = found[prompt:]
+    for number, token in enumerate(found):
+        if token.is_operator:
+            _refuse_operator(found[number : number + 3])
+    return [_expanded(token, namespace, environ) for token in without_commas(found)]
+
+
+def without_commas(found: Sequence[Token]) -> Iterator[Token]:
+    """Remove the commas between words, as in ``ROLE, NAME``."""
+    for token, following in zip_longest(found, found[1:]):
+        if following is None or following.raw.startswith("--") or not token.raw.endswith(","):
+            yield token
+        elif token.raw != ",":
+            *parts, (last, expands) = token.parts
+            yield Token(token.start, token.end - 1, token.raw[:-1], (*parts, (last[:-1], expands)))
+
+
+def _refuse_operator(found: Sequence[Token]) -> None:
+    raws = [token.raw for token in found]
+    if raws[::2] == ["<", ">"] and re.fullmatch(r"[\w-]+", raws[1]):
+        raise AssumeRoleError(
+            f"The placeholder {shorten(f'<{raws[1]}>')} is not filled in.", "Replace it with the value."
+        )
+    raise AssumeRoleError(
+        f"Unexpected {raws[0]} in the line: %assume_role runs no other commands and writes no output.",
+        f"Remove {raws[0]} and what follows, or quote the value that contains it.",
+    )
+
+
+def _expanded(token: Token, namespace: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    if token.raw[0] in _TYPOGRAPHIC_QUOTES or token.raw[-1] in _TYPOGRAPHIC_QUOTES:
+        raise AssumeRoleError(
+            "The line contains typographic quotation marks.", "Replace them with plain ones, \" or '."
+        )
+    if token.raw[0] in _TYPOGRAPHIC_DASHES:
+        raise AssumeRoleError(
+            "An option begins with a typographic dash.", "Replace it with two hyphens, as in --role-arn."
+        )
+    texts = []
+    for text, expands in token.parts:
+        if expands and ("$(" in text or "`" in text):
+            raise AssumeRoleError(
+                "The line contains a command substitution.",
+                "Pass its value, or a Python variable as {name}. Paste the aws command alone, without $(…).",
+            )
+        texts.append(expanded(text, namespace, environ) if expands else text)
+    return "".join(texts)
 
 
 def _parse_known(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
     try:
-        given, unknown = parser.parse_known_intermixed_args(words)  # options may stand between the names
+        given, unknown = parser.parse_known_intermixed_args(words)  # options may come between the names
     except UsageError as error:
-        raise AssumeRoleError(
-            f"The line cannot be read: {error}.", "%assume_role? lists the options."
-        ) from None
+        fault = str(error).removeprefix("argument ")
+        raise AssumeRoleError(f"Invalid {fault}.", "Run %assume_role? to list the options.") from None
     if not unknown:
         return given
     # Only the names of options are repeated: what follows them may be a code.
     options = [word.partition("=")[0] for word in unknown if word.startswith("-")]
     if not options:
         raise AssumeRoleError(
-            "There are more words than a role and a session name.",
-            "Quote what has a space in it; %assume_role? lists the options.",
+            "Too many arguments: expected ROLE [SESSION_NAME].", "Quote values that contain spaces."
         )
     known = re.findall(r"--[a-z-]+", parser.format_help())
     close = difflib.get_close_matches(options[0], known, n=1)
     raise AssumeRoleError(
         f"%assume_role has no option {shorten(options[0])}.",
-        f"Did you mean {close[0]}?" if close else "%assume_role? lists the options.",
+        f"Did you mean {close[0]}?" if close else "Run %assume_role? to list the options.",
     )
-
-
-def _words(line: str) -> list[str]:
-    """Split a line as a shell does, but for backslashes, which are part of Windows' paths."""
-    lexer = shlex.shlex(line.replace("\\\n", " "), posix=True)
-    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""
-    try:
-        words = list(lexer)
-    except ValueError:
-        raise AssumeRoleError("A quotation mark is not closed.", "Close it, or take it away.") from None
-    return _without_output_options(words[command_length(words) :])
-
-
-def command_length(words: list[str]) -> int:
-    """Count the words of the AWS CLI's command, and the prompt before it, that a pasted line begins with.
-
-    Parameters
-    ----------
-    words : list of str
-        The words of a line.
-
-    Returns
-    -------
-    int
-        0 where the command is not whole: a profile or an alias may be called ``aws``.
-    """
-    prompt = int(words[:1] == ["$"])
-    length = prompt + len(_CLI_COMMAND)
-    return length if words[prompt:length] == _CLI_COMMAND else 0
-
-
-def _without_output_options(words: list[str]) -> list[str]:
-    kept: list[str] = []
-    skip = False
-    for word in words:
-        if skip or word in _CLI_OUTPUT_FLAGS or word.startswith(tuple(f"{o}=" for o in _CLI_OUTPUT_OPTIONS)):
-            skip = False
-        elif word in _CLI_OUTPUT_OPTIONS:
-            skip = True
-        else:
-            kept.append(word)
-    return kept
-
-
-def _tags(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    tags = dict(pairs)
-    if len(tags) < len(pairs):
-        raise AssumeRoleError("A tag key was given twice.", "Give each key once.")
-    return tags

@@ -26,6 +26,7 @@ ORDER = [
     "clusters",
     "kernel",
     "resolve",
+    "aws_cli",
     "line",
     "api",
     "widgets",

@@ -1,1 +1,1 @@
-"""What users configure, and what their configuration suggests."""
+"""The configuration: settings, aliases of roles, and the suggestions for completion and the form."""

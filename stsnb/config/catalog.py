@@ -1,8 +1,9 @@
-"""What a user could mean: the roles, profiles, regions and policies that completion and the form offer.
+"""Lists the roles, profiles, regions and policies that completion and the form offer.
 
-Nothing here asks AWS, needs botocore or raises: what cannot be read is not offered. The user's two files are
-read line by line, since botocore takes 100 ms for 2,000 profiles and the standard library's parser 50; who
-assumes a role by its profile goes by botocore's own reading.
+Nothing here calls AWS, imports botocore or raises: what can't be read is not offered. The user's two files are read
+line by line. For 2,000 profiles of 7 keys that takes 12 ms of CPU time (Python 3.11, median of 15), the standard
+library's RawConfigParser 57 ms, and botocore's raw_config_parse 74 ms after its import of 100 ms: completion should
+stay within 50 ms. Both also stop at the first line that they can't parse. `stsnb.assume_role` reads profiles with botocore.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from stsnb.config import settings
 from stsnb.sts.limits import MAX_DURATION_SECONDS, MIN_DURATION_SECONDS
 from stsnb.sts.session_policies import managed_policy_arn
 
-#: How many roles that were used are remembered, the latest ones.
+#: How many of the roles used last are remembered.
 REMEMBERED = 100
-#: Durations that people ask for, in seconds: 15 minutes, and 1, 2, 4, 8 and 12 hours.
+#: Usual durations, in seconds: 15 minutes, and 1, 2, 4, 8 and 12 hours.
 DURATIONS = (MIN_DURATION_SECONDS, 3600, 7200, 14400, 28800, MAX_DURATION_SECONDS)
 
-# The keys of a profile that name something to offer. No other value is kept: some are secrets.
+# The keys of a profile whose values are offered. No other value is kept: some are secrets.
 _KEYS = frozenset({"role_arn", "role_session_name", "mfa_serial"})
 _OPTION = re.compile(r"([^=:\s][^=:]*?)\s*[=:]\s*(.*)")
-# AWS's managed policies that narrow a session in a way that people ask for (AWS Managed Policy Reference Guide).
+# AWS's managed policies that are useful as session policies (AWS Managed Policy Reference Guide).
 _POLICIES = (
     "ReadOnlyAccess",
     "job-function/ViewOnlyAccess",
@@ -59,7 +60,7 @@ _used: dict[tuple[str, str], None] = {}
 
 
 def remember(role_arn: str, session_name: str) -> None:
-    """Note that a role was assumed, for as long as this process lives.
+    """Remember that a role was assumed, until this process ends.
 
     Parameters
     ----------
@@ -69,12 +70,12 @@ def remember(role_arn: str, session_name: str) -> None:
         The session's name.
     """
     used = {pair: None for pair in _used_pairs() if pair != (role_arn, session_name)}
-    global _used  # exchanged as a whole, so that who reads it on another thread needs no lock
+    global _used  # replaced as a whole, so that other threads read it without a lock
     _used = dict(list({(role_arn, session_name): None, **used}.items())[:REMEMBERED])
 
 
 def forget() -> None:
-    """Remember none of the roles that were assumed."""
+    """Forget the roles that were assumed."""
     global _used
     _used = {}
 
@@ -105,18 +106,18 @@ def profiles(environ: Mapping[str, str] = os.environ) -> list[str]:
     Parameters
     ----------
     environ : mapping
-        The environment without what stsnb put in: it may name other files.
+        The user's environment, which may name other files.
 
     Returns
     -------
     list of str
-        As they stand there, each once.
+        In the order of the files, each once.
     """
     return list(_profiles(environ))
 
 
 def role_profiles(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the profiles that name a role, with its ARN.
+    """Return the profiles with a role_arn.
 
     Parameters
     ----------
@@ -126,12 +127,13 @@ def role_profiles(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     Returns
     -------
     dict of str to str
+        For each profile the ARN of its role.
     """
     return {name: held["role_arn"] for name, held in _profiles(environ).items() if held.get("role_arn")}
 
 
 def role_arns(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the ARNs of all roles that are known: used before, behind aliases, in profiles.
+    """Return the ARNs of all roles used before, in aliases and in profiles.
 
     Parameters
     ----------
@@ -148,7 +150,7 @@ def role_arns(environ: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def session_names(role: str | None = None, environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the session names that were used, are configured, or stand in profiles.
+    """Return the session names used before, in the configuration and in profiles.
 
     Parameters
     ----------
@@ -178,7 +180,7 @@ def session_names(role: str | None = None, environ: Mapping[str, str] = os.envir
 
 
 def serial_numbers(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the MFA devices that profiles and aliases name.
+    """Return the MFA devices of profiles and aliases.
 
     Parameters
     ----------
@@ -206,18 +208,18 @@ def regions(partition: str | None = None) -> list[str]:
     Returns
     -------
     list of str
-        Those of partition ``aws`` first; empty where botocore cannot be found.
+        Those of partition ``aws`` first; empty if botocore is not found.
     """
     return [region for known, names in _regions().items() if partition in (None, known) for region in names]
 
 
 def policy_arns(partition: str = "aws") -> list[str]:
-    """Return the ARNs of the AWS managed policies that people narrow sessions with.
+    """Return the ARNs of AWS's managed policies that are useful as session policies.
 
     Parameters
     ----------
     partition : str
-        The role's.
+        The role's partition.
 
     Returns
     -------
@@ -263,12 +265,12 @@ def _profiles(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 
 def _profile_name(section: str) -> str | None:
-    """Return the profile that a section of ~/.aws/config is, as botocore reads it; None if it is something else."""
+    """Return the profile's name of a section of ~/.aws/config, as botocore reads it; None if it is no profile."""
     if section == "default":
         return section
     if not section.startswith("profile"):
         return None
-    try:  # shlex takes 20 µs a word, which 2,000 plain names can do without
+    try:  # shlex takes 20 µs a word, too much for 2,000 plain names
         words = shlex.split(section) if set(section) & set("'\"\\#") else section.split()
     except ValueError:
         return None
@@ -280,13 +282,13 @@ def _sections(path: str) -> dict[str, dict[str, str]]:
         file = Path(os.path.expandvars(path)).expanduser()
         state = file.stat()
         return _read(file, state.st_mtime_ns, state.st_size)
-    except (OSError, RuntimeError, ValueError):  # not there, no home to look in, a name that no file can have
+    except (OSError, RuntimeError, ValueError):  # a missing file or home folder, an invalid file name
         return {}
 
 
 @lru_cache(maxsize=4)
 def _read(file: Path, _modified: int, _size: int) -> dict[str, dict[str, str]]:
-    """Return what stands in each section under `_KEYS`; the same until the file has changed."""
+    """Return the values of `_KEYS` in each section; cached until the file changes."""
     found: dict[str, dict[str, str]] = {}
     section: dict[str, str] = {}
     indent, in_option = 0, False
@@ -296,7 +298,7 @@ def _read(file: Path, _modified: int, _size: int) -> dict[str, dict[str, str]]:
             continue
         depth = len(line) - len(line.lstrip()) if line[0].isspace() else 0
         if in_option and depth > indent:
-            continue  # the value goes on, or settings of a service stand below it
+            continue  # the value continues, or it is a setting of a service
         indent, in_option = depth, False
         if text[0] == "[":
             name, closed, _ = text[1:].rpartition("]")

@@ -1,4 +1,4 @@
-"""Settings: what is configured for all that is assumed in this process, and the aliases of roles."""
+"""The settings of this process: aliases of roles, and defaults for all roles."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 from stsnb.sts.arn import RoleArn, shorten
 
-#: What an alias may hold beside its ``role_arn``: the parameters of `stsnb.assume_role` by their names. Not
-#: ``token_code``, which is good once, nor ``inject``, which is not about the role.
+#: The parameters of `stsnb.assume_role` that an alias may have beside its ``role_arn``. Not ``token_code``, which is
+#: valid once, nor ``inject``, which is not about the role.
 ALIAS_PARAMETERS = (
     "session_name",
     "duration_seconds",
@@ -31,7 +31,7 @@ ALIAS_PARAMETERS = (
     "refresh",
     "live",
 )
-# Those that STS does not see, with their kinds.
+# Those that are not sent to STS, with their types.
 _OWN_KINDS = {
     "profile": (str, "text"),
     "region": (str, "text"),
@@ -39,23 +39,23 @@ _OWN_KINDS = {
     "refresh": (bool, "True or False"),
     "live": (bool, "True or False"),
 }
-# Who asks is one choice too: what was given goes before whatever an alias holds of these.
-_WHO_ASKS = frozenset({"profile", "chain", "web_identity_token_file"})
+# The source credentials are one choice: if one of these is given, the alias' values of all are ignored.
+_SOURCES = frozenset({"profile", "chain", "web_identity_token_file"})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is configured. It does not change; `put` exchanges it, and any thread may read it.
+    """The configured values. Immutable: `put` replaces it, and any thread may read it.
 
     Parameters
     ----------
     roles : mapping of str to mapping
         For each alias its ``role_arn``, and any of `ALIAS_PARAMETERS`.
     general : mapping
-        Parameters of `stsnb.assume_role` that hold for all roles: ``session_name``, ``duration_seconds``,
+        Parameters of `stsnb.assume_role` that apply to all roles: ``session_name``, ``duration_seconds``,
         ``region``, ``read_only``, ``live``.
     dangerous : tuple of str
-        Patterns with ``*``, ``?`` and ``[…]`` of the names and ARNs of roles that need care; case is ignored.
+        Patterns with ``*``, ``?`` and ``[…]`` of the names and ARNs of dangerous roles; case is ignored.
     """
 
     roles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -63,19 +63,19 @@ class Settings:
     dangerous: tuple[str, ...] = ()
 
     def of_alias(self, role: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        """Put what an alias stands for in its place; what was given goes before what the alias holds.
+        """Replace an alias by its role and parameters; given parameters override the alias'.
 
         Parameters
         ----------
         role : str
-            What was given as the role.
+            An alias, or any other name or ARN of a role.
         given : mapping
-            Parameters of `stsnb.assume_role` that were given.
+            The given parameters of `stsnb.assume_role`.
 
         Returns
         -------
         role : str
-            The alias' ``role_arn``; what was given if it is no alias.
+            The alias' ``role_arn``; the given role if it is not an alias.
         given : dict
         """
         alias = self.roles.get(role) if isinstance(role, str) else None
@@ -84,30 +84,30 @@ class Settings:
         held = {name: value for name, value in alias.items() if value is not None}
         if _names_file(held.get("policy")):
             held["policy"] = Path(held["policy"])
-        if _WHO_ASKS & set(given):
-            held = {name: value for name, value in held.items() if name not in _WHO_ASKS}
+        if _SOURCES & set(given):
+            held = {name: value for name, value in held.items() if name not in _SOURCES}
         return held.pop("role_arn"), {**held, **given}
 
     def completed(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Add what is configured in general to what was given.
+        """Add the configured defaults to given parameters.
 
         Parameters
         ----------
         given : mapping
-            Parameters of `stsnb.assume_role`, those of an alias among them.
+            Parameters of `stsnb.assume_role`, including those of an alias.
 
         Returns
         -------
         dict
-            A session that was narrowed in its own way is not made read-only on top: it would be wider.
+            The default ``read_only`` is left out beside other session policies, since it would widen the session.
         """
         general = dict(self.general)
-        if {"read_only", "policy"} & set(given) or given.get("policy_arns"):  # no ARNs narrow nothing
+        if {"read_only", "policy"} & set(given) or given.get("policy_arns"):  # an empty list limits nothing
             general.pop("read_only", None)
         return {**general, **given}
 
     def danger(self, role_arn: RoleArn) -> str | None:
-        """Return the first pattern of `dangerous` that a role matches by its name or ARN.
+        """Return the first pattern of `dangerous` that matches a role's name or ARN.
 
         Parameters
         ----------
@@ -125,46 +125,47 @@ class Settings:
         return None
 
 
-_in_force = Settings()
+_current = Settings()
 
 
 def current() -> Settings:
-    """Return what is configured in this process.
+    """Return the settings of this process.
 
     Returns
     -------
     Settings
     """
-    return _in_force
+    return _current
 
 
-def put(defaults: Settings) -> None:
-    """Let other defaults hold from now on.
+def put(settings: Settings) -> None:
+    """Replace the settings of this process.
 
     Parameters
     ----------
-    defaults : Settings
-        Checked already: `alias_fault`, `general_fault`.
+    settings : Settings
+        Checked by `alias_fault` and `general_fault`.
     """
-    global _in_force  # the one holder that configuration fills and api.py reads
-    _in_force = defaults
+    global _current  # set by the traits, read by resolve.py
+    _current = settings
 
 
 def alias_fault(alias: object, held: object) -> str | None:
-    """Return a sentence on what is wrong with an alias, which names it; None if nothing is.
+    """Check an alias.
 
-    A policy's file is not read: it counts as it is when the role is assumed.
+    A policy's file is not read: it is read when the role is assumed.
 
     Parameters
     ----------
     alias : object
-        The name that stands for the role.
+        Its name.
     held : object
-        What it stands for.
+        Its ``role_arn`` and parameters.
 
     Returns
     -------
     str or None
+        A sentence that names the alias and the fault.
     """
     if (
         not isinstance(alias, str)
@@ -172,15 +173,15 @@ def alias_fault(alias: object, held: object) -> str | None:
         or alias.startswith(("arn:", "-"))
         or set(alias) & set(" \t\n'\"")
     ):
-        return f"{shorten(alias)} cannot be an alias: it must be a word that begins neither with arn: nor with -."
+        return f"Invalid alias {shorten(alias)}. It must be one word that does not begin with arn: or -."
     named = f"The alias {shorten(alias)}"
     if not isinstance(held, Mapping):
         return f"{named} must be a dict with a role_arn, not {shorten(held)}."
     for name in held:
         if name not in ("role_arn", *ALIAS_PARAMETERS):
-            return f"{named} has a key {shorten(name)}, {_instead(name)}"
+            return f"{named} has an invalid key {shorten(name)}. {_instead(name)}"
     if held.get("role_arn") is None:
-        return f"{named} has no role_arn: give the ARN of the role that it stands for."
+        return f"{named} has no role_arn. Add the ARN of its role."
     for name, (kind, words) in _OWN_KINDS.items():
         if held.get(name) is not None and not (isinstance(held[name], kind) and held[name] != ""):
             return f"{named} has {name} {shorten(held[name])}, which must be {words}."
@@ -188,34 +189,35 @@ def alias_fault(alias: object, held: object) -> str | None:
 
 
 def general_fault(name: str, value: Any) -> str | None:
-    """Return a sentence on what is wrong with a value that is configured for all roles; None if nothing is.
+    """Check a value that is configured for all roles.
 
     Parameters
     ----------
     name : str
         ``session_name``, ``duration_seconds`` or ``region``.
     value : object
-        Of the right kind.
+        A value of the right type.
 
     Returns
     -------
     str or None
+        A sentence that names the fault.
     """
-    from stsnb.sts import limits  # what is configured needs it; loading without any does not
+    from stsnb.sts import limits  # not needed to load without a configuration
 
     if name == "session_name":
         faults = limits.TEXTS["session_name"].faults(value)
     elif name == "duration_seconds":
         faults = limits.duration_faults(value)
     elif name == "region" and not (value and set(value) <= limits.WORD):
-        faults = [f"{shorten(value)} is not the name of a region, such as ap-northeast-2."]
+        faults = [f"{shorten(value)} is not a region name, such as ap-northeast-2."]
     else:
         faults = []
     return " ".join(faults) or None
 
 
 def _names_file(policy: object) -> bool:
-    # A configuration in JSON, or on a command line, has no other way to name a file than text.
+    # In JSON or on a command line a configuration can name a file only as text.
     return isinstance(policy, os.PathLike) or (
         isinstance(policy, str) and not policy.lstrip().startswith("{")
     )
@@ -223,12 +225,12 @@ def _names_file(policy: object) -> bool:
 
 def _instead(name: object) -> str:
     if name == "token_code":
-        return "but an MFA code is good only once: give it with each assume_role."
+        return "An MFA code is valid only once: pass it to each assume_role."
     import difflib
 
     if close := difflib.get_close_matches(str(name), ("role_arn", *ALIAS_PARAMETERS), n=1):
-        return f"which no alias has; did you mean {close[0]}?"
-    return f"which no alias has; there are role_arn, {', '.join(ALIAS_PARAMETERS)}."
+        return f"Did you mean {close[0]}?"
+    return f"Valid keys are role_arn, {', '.join(ALIAS_PARAMETERS)}."
 
 
 def _request_fault(named: str, held: Mapping[str, Any]) -> str | None:
@@ -241,5 +243,5 @@ def _request_fault(named: str, held: Mapping[str, Any]) -> str | None:
         AssumeRoleRequest.of(asked.pop("role_arn"), **asked)
     except InvalidRequestError as error:
         told = " ".join(f"{name}: {sentence}" for name, sentence in error.faults)
-        return f"{named} cannot be used. {told}"
+        return f"{named} is invalid. {told}"
     return None

@@ -1,4 +1,4 @@
-"""AssumeRole: the configuration, the same in %config, ipython_kernel_config.py and on the command line."""
+"""AssumeRole: the configuration by %config, ipython_kernel_config.py and the command line."""
 
 from __future__ import annotations
 
@@ -18,49 +18,48 @@ _GENERAL = ("session_name", "duration_seconds", "region", "read_only", "live")
 
 
 class AssumeRole(Configurable):
-    """What holds for all roles that are assumed in this kernel, and short names for some.
+    """Defaults for all roles that are assumed in this kernel, and aliases of roles.
 
-    The shell owns it from ``%load_ext stsnb`` to ``%unload_ext stsnb``. A value that is refused changes nothing.
+    The shell owns it from ``%load_ext stsnb`` to ``%unload_ext stsnb``. An invalid value changes nothing.
 
-    What is given to ``%assume_role`` or `stsnb.assume_role` goes before what an alias holds, and that before the
-    rest of the configuration, which goes before the profile that asks.
+    Arguments of ``%assume_role`` or `stsnb.assume_role` override those of an alias, which override the other
+    values of the configuration, which override the profile of the source credentials.
     """
 
     roles = Dict(
         key_trait=Unicode(),
         value_trait=Dict(),
-        help="Aliases: for each a dict with the role_arn, and any parameter of stsnb.assume_role by its name "
+        help="Aliases of roles: for each a dict with role_arn and any other parameter of stsnb.assume_role by its name "
         '(session_name, duration_seconds, profile, region, read_only, policy, …): {"s3": {"role_arn": '
         '"arn:aws:iam::123456789012:role/NAME", "read_only": True}}, then %assume_role s3.',
     ).tag(config=True)
     session_name = Unicode(
         None,
         allow_none=True,
-        help="The session's name, 2 to 64 letters, digits and _+=,.@-; if not set it is made from your user name.",
+        help="Session name, 2 to 64 letters, digits and _+=,.@- (default: from your user name).",
     ).tag(config=True)
     duration_seconds = Int(
         None,
         allow_none=True,
-        help="How long a session lasts, 900 to 43200 seconds and at most the role's maximum; 3600 if not set.",
+        help="Length of a session, 900 to 43200 seconds, at most the role's maximum (default: 3600).",
     ).tag(config=True)
     region = Unicode(
         None,
         allow_none=True,
-        help="The region of STS and of the roles' clients; if not set, that of your credentials.",
+        help="Region of STS and of the roles' clients (default: that of your credentials).",
     ).tag(config=True)
     read_only = Bool(
         False,
-        help="Whether sessions only read, unless policies of their own narrow them; --no-read-only lifts it.",
+        help="Allow read operations only, except for roles with session policies of their own; --no-read-only overrides it.",
     ).tag(config=True)
     live = Bool(
         False,
-        help="Whether child processes ask this kernel for credentials while they run, and so outlive a session; "
-        "--no-live lifts it.",
+        help="Let child processes get renewed credentials from this kernel while they run; --no-live overrides it.",
     ).tag(config=True)
     dangerous = List(
         trait=Unicode(),
-        help="Patterns of roles' names or ARNs that are shown as ones to take care with, such as *prod* or "
-        "*:role/admin/*; capitals and small letters are the same.",
+        help="Patterns of names or ARNs of roles that are marked as dangerous, such as *prod* or *:role/admin/*; "
+        "case is ignored.",
     ).tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:
@@ -83,7 +82,7 @@ class AssumeRole(Configurable):
     def _check_dangerous(self, proposal: Any) -> Any:
         for pattern in proposal.value:
             if not pattern.strip():
-                _refuse(f"{shorten(pattern)} is no pattern of a role's name, such as *prod*.")
+                _refuse(f"{shorten(pattern)} is not a pattern of role names, such as *prod*.")
         return proposal.value
 
     @observe("roles", "dangerous", *_GENERAL)
@@ -102,17 +101,17 @@ class AssumeRole(Configurable):
 
 
 def configure(shell: InteractiveShell) -> None:
-    """Let a shell's configuration hold, and ``%config AssumeRole`` change it.
+    """Apply a shell's configuration, and let ``%config AssumeRole`` change it.
 
     Parameters
     ----------
     shell : InteractiveShell
-        The shell; one that has it already keeps it as it is.
+        The shell; a second call changes nothing.
 
     Raises
     ------
     stsnb.AssumeRoleError
-        If a value of the configuration cannot be used; nothing is changed then.
+        If a value of the configuration is invalid; nothing is changed then.
     """
     if _of(shell):
         return
@@ -120,13 +119,13 @@ def configure(shell: InteractiveShell) -> None:
         _configurables(shell).append(AssumeRole(parent=shell))
     except TraitError as error:
         raise AssumeRoleError(
-            f"The configuration of AssumeRole cannot be used, so that stsnb was not loaded. {error}",
-            "Mend it where it stands (ipython_config.py, ipython_kernel_config.py or the command line), and start anew.",
+            f"The configuration of AssumeRole is invalid, so stsnb was not loaded. {error}",
+            "Fix it in ipython_config.py, ipython_kernel_config.py or the command line, and restart.",
         ) from None
 
 
 def unconfigure(shell: InteractiveShell) -> None:
-    """Take the configuration out of a shell: nothing of it holds any more.
+    """Remove the configuration from a shell, and reset the settings.
 
     Parameters
     ----------
@@ -135,7 +134,7 @@ def unconfigure(shell: InteractiveShell) -> None:
     """
     for mine in _of(shell):
         _configurables(shell).remove(mine)
-        # %config writes also what was refused into the shell's own; loading again shall not fail for it.
+        # %config writes invalid values too into the shell's configuration; they must not prevent loading it again.
         shell.config["AssumeRole"] = mine.config["AssumeRole"]
     settings.put(settings.Settings())
 

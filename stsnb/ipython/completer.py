@@ -1,4 +1,4 @@
-"""Completion of %assume_role lines in JupyterLab and the terminal, as a matcher of IPython's."""
+"""Completes %assume_role lines in JupyterLab and the terminal, as a matcher of IPython."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext
     from IPython.core.interactiveshell import InteractiveShell
 
-#: By this name IPython's settings know the matcher: ``c.IPCompleter.disable_matchers = ["stsnb"]``.
+#: The matcher's name in IPython's settings: ``c.IPCompleter.disable_matchers = ["stsnb"]``.
 IDENTIFIER = "stsnb"
 
 
 def complete_in(shell: InteractiveShell) -> None:
-    """Complete the magic's lines in a shell; once, however often it is called.
+    """Complete the magic's lines in a shell; a second call changes nothing.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def complete_in(shell: InteractiveShell) -> None:
         if "assume_role" not in context.full_text:
             return {"completions": []}
         from stsnb.ipython.cursor import Line
-        from stsnb.ipython.suggestions import completions  # once the magic is being typed: loading is cheap
+        from stsnb.ipython.suggestions import completions  # not before the magic is typed: loading is cheap
 
         line = Line.at(context.full_text, context.cursor_line, context.cursor_position, _takes_bare(shell))
         if line is None:
@@ -38,7 +38,7 @@ def complete_in(shell: InteractiveShell) -> None:
         return {
             "completions": [SimpleCompletion(text, type=kind) for text, kind in found],
             "matched_fragment": line.replaced,
-            "suppress": True,  # what else IPython finds there are names of Python
+            "suppress": True,  # IPython would add Python's names
             "ordered": True,
         }
 
@@ -47,12 +47,12 @@ def complete_in(shell: InteractiveShell) -> None:
 
 
 def do_not_complete_in(shell: InteractiveShell) -> None:
-    """Leave the magic's lines to IPython again.
+    """Stop completing the magic's lines in a shell.
 
     Parameters
     ----------
     shell : InteractiveShell
-        The shell, whether it was completed in or not.
+        The shell, whether lines are completed in it or not.
     """
     matchers: list[Any] = shell.Completer.custom_matchers
     matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", None) != IDENTIFIER]

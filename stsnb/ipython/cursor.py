@@ -1,4 +1,4 @@
-"""Line: what stands in a line of %assume_role before the cursor, and what could stand at it."""
+"""The line of %assume_role at a cursor: what is given before it, and what can be completed at it."""
 
 from __future__ import annotations
 
@@ -6,44 +6,38 @@ import argparse
 import re
 from dataclasses import dataclass, field
 
+from stsnb.aws_cli.command import find_command, prompt_length, takes_value
 from stsnb.ipython.magics import RoleMagics
-from stsnb.line import command_length
+from stsnb.line import Token, tokens, without_commas
 
-# `%assume_role …`, `%%assume_role …`, `role = %assume_role …`; and without its sign where IPython takes it so.
+# `%assume_role …`, `%%assume_role …`, `role = %assume_role …`; and without the sign where IPython allows it.
 _MAGIC = re.compile(r"\s*(?:%%?|[^\s=%#'\"][^=%#'\"]*=\s*%)assume_role(?=\s)")
 _AUTOMAGIC = re.compile(r"\s*assume_role(?=\s)(?!\s*=)")
-
-
-@dataclass
-class _Word:
-    """A word of a line as it was typed, and what it means without its quotation marks."""
-
-    raw: str = ""
-    value: str = ""
-    quote: str = ""  # the mark that is still open at its end
+#: The end of a row that the next one continues: in sh, cmd and PowerShell.
+CONTINUED = re.compile(r"[\\^`][ \t]*\r?$")
 
 
 @dataclass
 class Line:
-    """What stands in a magic's line before the cursor, and at it.
+    """A line of %assume_role, as far as completion needs it.
 
     Parameters
     ----------
     given : dict of str to list of str
         For each parameter by its name in the parser the values before the cursor, and those of the options
-        behind it; an option without one has an empty list.
+        after it; an option without a value has an empty list.
     expected : str or None
         The parameter whose value is at the cursor; None where only the name of an option can be.
     options : bool
         Whether the name of an option can be at the cursor.
     fragment : str
-        What is typed of the word at the cursor, without its quotation mark.
+        The text of the word at the cursor that is typed already, without its quotation mark.
     quote : str
         The quotation mark that is open there.
     replaced : str
-        What a completion takes the place of, as it was typed.
+        The text that a completion replaces, as typed.
     closed : bool
-        Whether the mark's other one stands behind the cursor already, as JupyterLab puts it.
+        Whether the closing quotation mark follows the cursor, as JupyterLab adds it.
     """
 
     given: dict[str, list[str]] = field(default_factory=dict)
@@ -65,50 +59,54 @@ class Line:
         row, column : int
             The cursor, counted from 0.
         bare : bool
-            Whether the magic may stand without its sign.
+            Whether the magic may be written without its sign.
 
         Returns
         -------
         Line or None
-            None where the cursor is not behind the magic's name.
+            None where the cursor is not after the magic's name.
         """
         rows = text.split("\n")
         first = last = row
-        while first > 0 and rows[first - 1].endswith("\\"):
+        while first > 0 and CONTINUED.search(rows[first - 1]):
             first -= 1
-        while rows[last].endswith("\\") and last + 1 < len(rows):
+        while CONTINUED.search(rows[last]) and last + 1 < len(rows):
             last += 1
         before = "\n".join([*rows[first:row], rows[row][:column]])
-        behind = "\n".join([rows[row][column:], *rows[row + 1 : last + 1]])
-        magic = _MAGIC.match(before) or (_AUTOMAGIC.match(before) if bare else None)
+        after = "\n".join([rows[row][column:], *rows[row + 1 : last + 1]])
+        magic = magic_at(before, bare)
         if magic is None or ("%%" in magic[0] and "".join(rows[:first]).strip()):
             return None
-        words = _words(before[magic.end() :])
         line = cls()
-        line._read(words[:-1], words[-1], behind)
+        line._read(before[magic.end() :], after)
         return line
 
-    def _read(self, words: list[_Word], last: _Word, behind: str) -> None:
-        values = [word.value for word in words]
-        expected, several = self._take(values[command_length(values) :])
+    def _read(self, before: str, after: str) -> None:
+        *words, last = words_before(before)
+        if last.is_comment:
+            return
+        values = [word.value for word in without_commas([*words, last])][:-1]
+        values = values[prompt_length(values) :]
+        command = find_command(values)
+        expected, several = self._take([*command.options(), *values[command.length :]])
         option, equals, value = last.raw.partition("=")
         action = options().get(option)
         if equals and expected is None and action is not None:
             self.expected = action.dest
-            last = _words(value)[-1]
+            last = words_before(value)[-1]
         elif expected is not None and not (several and last.raw.startswith("-")):
             self.expected, self.options = expected, several
         else:
             self.options = True
             self.expected = None if last.raw.startswith("-") else self._position()
         self.fragment, self.quote, self.replaced = last.value, last.quote, last.raw
-        self.closed = bool(last.quote) and behind.startswith(last.quote)
-        for word in _words(behind):
+        self.closed = bool(last.quote) and after.startswith(last.quote)
+        for word in tokens(after):
             if (action := options().get(word.value.partition("=")[0])) is not None:
                 self.given.setdefault(action.dest, [])
 
     def _take(self, words: list[str]) -> tuple[str | None, bool]:
-        """Sort the words into `given`; return the parameter that waits for a value, and whether it takes several."""
+        """Sort the words into `given`; return the parameter that lacks a value, and whether it takes several."""
         waiting: str | None = None
         several = False
         for word in words:
@@ -121,8 +119,7 @@ class Line:
                 if equals:
                     self.given[dest].append(value)
                 elif action is None:
-                    # An option of the AWS CLI about its output, or one that is not there.
-                    waiting = name if name in ("--output", "--query", "--color") else None
+                    waiting = name if takes_value(name) else None
                 elif action.nargs != 0:
                     waiting, several = dest, action.nargs == "+"
             else:
@@ -139,40 +136,56 @@ class Line:
 
     @property
     def role(self) -> str | None:
-        """What the line names as the role: an ARN, a profile or an alias."""
+        """The role that the line names: an ARN, a profile or an alias."""
         named = [*self.given.get("role", []), *self.given.get("role_arn", [])]
         return named[0] if named else None
 
 
-def _words(text: str) -> list[_Word]:
-    """Split a line as the magic does; the last word is the one at its end, empty after a blank."""
-    words = [_Word()]
-    for typed in re.findall(r"\\\n|.", text, re.DOTALL):
-        word, character = words[-1], " " if typed == "\\\n" else typed
-        if word.quote:
-            if character == word.quote:
-                word.quote = ""
-            else:
-                word.value += character
-        elif character.isspace():
-            if word.raw:
-                words.append(_Word())
-            continue
-        elif character in "'\"":
-            word.quote = character
-        else:
-            word.value += character
-        word.raw += typed
-    return words
+def magic_at(text: str, bare: bool = False) -> re.Match[str] | None:
+    """Find the magic's name at the beginning of a text.
+
+    Parameters
+    ----------
+    text : str
+        The text of a row.
+    bare : bool
+        Whether the magic may be written without its sign.
+
+    Returns
+    -------
+    re.Match or None
+        Of all up to the end of the name.
+    """
+    return _MAGIC.match(text) or (_AUTOMAGIC.match(text) if bare else None)
+
+
+def words_before(text: str) -> list[Token]:
+    """Split the text before a cursor into tokens.
+
+    Parameters
+    ----------
+    text : str
+        The line up to the cursor.
+
+    Returns
+    -------
+    list of Token
+        At least one; the last one is the word at the cursor, empty after a blank.
+    """
+    found = tokens(text)
+    end = len(text)
+    if not found or found[-1].end < end or found[-1].is_operator:
+        found.append(Token(end, end, ""))
+    return found
 
 
 def options() -> dict[str, argparse.Action]:
-    """Return the magic's options by their names: what it takes is what is completed.
+    """Return the magic's options by their names.
 
     Returns
     -------
     dict of str to argparse.Action
-        ``--region`` and its like, in the order of the help.
+        ``--region`` and so on, in the order of the help.
     """
     parser: argparse.ArgumentParser = RoleMagics.assume_role.parser
     return {name: action for name, action in parser._option_string_actions.items() if name.startswith("--")}

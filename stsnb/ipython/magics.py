@@ -1,10 +1,11 @@
-"""The magics %assume_role, %%assume_role, %current_role and %drop_role: they parse, call, and show."""
+"""The magics %assume_role, %%assume_role, %current_role and %drop_role."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from pathlib import Path
+import os
+import sys
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
@@ -12,7 +13,6 @@ from IPython.core.magic_arguments import argument, magic_arguments
 
 from stsnb.errors import AssumeRoleError
 from stsnb.line import HOW, arguments_of
-from stsnb.sts.arn import shorten
 
 if TYPE_CHECKING:
     from stsnb.roles.assumed_role import AssumedRole
@@ -26,37 +26,21 @@ def _whole_number(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of seconds") from None
 
 
-def _policy_file(text: str) -> Path:
-    if text.lstrip().startswith("{"):
-        raise argparse.ArgumentTypeError(
-            "JSON does not survive a magic line: put it into a file and name that, or use stsnb.assume_role(policy={…})"
-        )
-    try:
-        return Path(text.removeprefix("file://")).expanduser()
-    except RuntimeError:  # ~name, of somebody who is not known here
-        raise argparse.ArgumentTypeError(f"{shorten(text)} names a home folder that is not there") from None
+def environ_of_user() -> Mapping[str, str]:
+    """Return the environment without what an active role has set in it.
 
-
-def _policy_arn(text: str) -> str:
-    return text.removeprefix("arn=")
-
-
-def _tag(text: str) -> tuple[str, str]:
-    """Read ``team=data``, or ``Key=team,Value=data`` as the AWS CLI writes it."""
-    if text.startswith("Key=") and ",Value=" in text:
-        key, _, value = text.removeprefix("Key=").partition(",Value=")
-        return key, value
-    if text.startswith("Value=") and ",Key=" in text:
-        value, _, key = text.removeprefix("Value=").rpartition(",Key=")
-        return key, value
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
-    return key, value
+    Returns
+    -------
+    mapping
+    """
+    # Without kernel.py no role can be active, and importing it would cost botocore's time.
+    module = sys.modules.get("stsnb.kernel")
+    environ: Mapping[str, str] = os.environ if module is None else module.kernel.environ_of_user()
+    return environ
 
 
 class _ShownOnce:
-    """Shows the exceptions of a cell as its shell would, but for one that an inner cell has shown; until the cell ends."""
+    """Shows the exceptions of a cell as its shell does, except one that an inner cell has shown; until the cell ends."""
 
     def __init__(self, shell: Any, shown: BaseException) -> None:
         self._shown = shown
@@ -75,116 +59,118 @@ class _ShownOnce:
 
     def _restore(self, *_: object) -> None:
         self._shell.events.unregister("post_run_cell", self._restore)
-        if self._shell.CustomTB is self:  # or the cell has put a handler of its own
+        if self._shell.CustomTB is self:  # otherwise the cell has set a handler of its own
             self._shell.custom_exceptions, self._shell.CustomTB = self._before
 
 
 @magics_class
 class RoleMagics(Magics):
-    """The faces of the kernel in a notebook; they keep nothing of their own about the role."""
+    """The magics of a shell; the state of the role is in the kernel alone."""
 
     @magic_arguments()
     @argument(
         "role",
         nargs="?",
         metavar="ROLE",
-        help="the role's ARN, arn:aws:iam::123456789012:role/NAME, a profile with role_arn, or a configured alias",
+        help="role ARN (arn:aws:iam::123456789012:role/NAME), profile with role_arn, or configured alias",
     )
     @argument(
         "session_name",
         nargs="?",
         metavar="SESSION_NAME",
-        help="2 to 64 letters, digits and _+=,.@-, shown in CloudTrail (default: from your user name)",
+        help="session name shown in CloudTrail, 2 to 64 letters, digits and _+=,.@- (default: from your user name)",
     )
-    @argument("--role-arn", metavar="ARN", help="ROLE, as the AWS CLI calls it")
-    @argument("--role-session-name", metavar="NAME", help="SESSION_NAME, as the AWS CLI calls it")
+    @argument("--role-arn", metavar="ARN", help="ROLE, by its name in the AWS CLI")
+    @argument("--role-session-name", metavar="NAME", help="SESSION_NAME, by its name in the AWS CLI")
     @argument(
         "--duration-seconds",
         type=_whole_number,
         metavar="N",
-        help="900 to 43200, at most the role's maximum (default: 3600)",
+        help="length of the session in seconds, 900 to 43200, at most the role's maximum (default: 3600)",
     )
     @argument(
-        "--external-id", metavar="ID", help="what the role's trust policy asks for, 2 to 1224 characters"
+        "--external-id",
+        metavar="ID",
+        help="external ID that the role's trust policy requires, 2 to 1224 characters",
     )
     @argument(
-        "--policy", type=_policy_file, metavar="FILE", help="a JSON file with a policy that narrows the role"
+        "--policy",
+        metavar="FILE",
+        help="session policy that limits the session, a JSON file or JSON in single quotes",
     )
     @argument(
         "--policy-arns",
-        type=_policy_arn,
         nargs="+",
-        action="extend",  # given twice, all of them count
+        action="extend",  # values of a repeated option add up
         metavar="ARN",
-        help="at most 10 managed policies that narrow the role",
+        help="managed policies that limit the session, at most 10",
     )
     @argument(
         "--read-only",
         action=argparse.BooleanOptionalAction,
-        help="narrow the role to reading, by AWS's policy ReadOnlyAccess (default: as configured)",
+        help="allow read operations only, by AWS's policy ReadOnlyAccess (default: as configured)",
     )
     @argument(
         "--tags",
-        type=_tag,
         nargs="+",
         action="extend",
         metavar="KEY=VALUE",
-        help="at most 50 session tags",
+        help="session tags, at most 50",
     )
     @argument(
         "--transitive-tag-keys",
         nargs="+",
         action="extend",
         metavar="KEY",
-        help="tags that chained roles inherit",
+        help="keys of the tags that chained roles inherit",
     )
-    @argument("--source-identity", metavar="NAME", help="who is behind the session, 2 to 64 characters")
     @argument(
-        "--serial-number", metavar="ARN", help="the MFA device, whose code you are asked for if need be"
+        "--source-identity", metavar="NAME", help="source identity shown in CloudTrail, 2 to 64 characters"
     )
-    @argument("--token-code", metavar="CODE", help="the 6 digits that the MFA device shows")
+    @argument(
+        "--serial-number", metavar="ARN", help="MFA device; you are asked for its code if one is needed"
+    )
+    @argument("--token-code", metavar="CODE", help="the 6-digit code of the MFA device")
     @argument(
         "--web-identity-token-file",
         metavar="FILE",
-        help="a file with a web identity's token, in place of AWS credentials",
+        help="file with a web identity token to use instead of AWS credentials",
     )
-    @argument(
-        "--profile", metavar="NAME", help="the profile that asks (default: your credentials before any role)"
-    )
+    @argument("--profile", metavar="NAME", help="profile whose credentials call STS (default: your own)")
     @argument(
         "--chain",
         action="store_true",
         default=None,
-        help="ask with the role in force (AWS: for 3600 seconds at most)",
+        help="call STS with the active role's credentials (role chaining; AWS allows 3600 seconds at most)",
     )
-    @argument("--region", metavar="REGION", help="the region of STS and of the role's clients")
+    @argument("--region", metavar="REGION", help="region of STS and of the role's clients")
     @argument(
         "--refresh",
         action=argparse.BooleanOptionalAction,
-        help="renew the credentials as long as they are in use, or let the session end (default: renew)",
+        help="renew the credentials automatically, or let the session expire (default: renew)",
     )
     @argument(
         "--live",
         action=argparse.BooleanOptionalAction,
-        help="let child processes ask for credentials while they run, and so outlive a session (default: as configured)",
+        help="let child processes get renewed credentials from this kernel while they run (default: as configured)",
     )
     @line_cell_magic
     def assume_role(self, line: str, cell: str | None = None) -> AssumedRole | AssumeRoleForm | None:
-        """Act as an AWS role: every AWS client made from now on has its rights.
+        """Assume an AWS role: all AWS clients that are created from now on use it.
 
-        Alone it shows a form. As %%assume_role for one cell only: what was in force before is back when the cell ends.
+        Without arguments it shows a form. %%assume_role assumes the role for one cell; afterwards the role that was
+        active before is active again.
 
-        The role is asked for with the credentials that the kernel had before any role, so that running the
-        cell again is the same as running it once. The AWS CLI's own line works too:
+        STS is called with the credentials that the kernel had before any role, so that running the cell twice
+        is the same as running it once. A command line of the AWS CLI works too:
 
             %assume_role --role-arn arn:aws:iam::123456789012:role/NAME --role-session-name RoleSession1
         """
-        asked = arguments_of(RoleMagics.assume_role.parser, line)
+        asked = arguments_of(RoleMagics.assume_role.parser, line, self._namespace(), environ_of_user())
         if asked is None:
             if cell is not None:
                 raise AssumeRoleError(
-                    "%%assume_role was given no role.",
-                    "Name one: %%assume_role arn:aws:iam::123456789012:role/NAME",
+                    "No role given.", "Run %%assume_role arn:aws:iam::123456789012:role/NAME."
                 )
             return self._form()
         if cell is None:
@@ -192,29 +178,34 @@ class RoleMagics(Magics):
         self._run(cell, lambda: _assume(asked))
         return None
 
+    def _namespace(self) -> Mapping[str, Any]:
+        shell: Any = self.shell
+        namespace: Mapping[str, Any] = shell.user_ns
+        return namespace
+
     def _form(self) -> AssumeRoleForm | None:
-        """Return the form, where there is a browser for it; else say what to write."""
+        """Return the form; print how to use the magic where there is no kernel, and so no browser."""
         if getattr(self.shell, "kernel", None) is None:
-            print(HOW)  # noqa: T201 # a magic's words to the user
+            print(HOW)  # noqa: T201 # the magic's output
             return None
-        from stsnb.widgets.form import AssumeRoleForm  # ipywidgets is behind it, and boto3
+        from stsnb.widgets.form import AssumeRoleForm  # imports ipywidgets and boto3
 
         return AssumeRoleForm()
 
     def _run(self, cell: str, assume: Callable[[], AssumedRole]) -> None:
-        """Run a cell under a role, and put back what was in force before, however the cell ends."""
+        """Run a cell under a role, and restore what was active before, however the cell ends."""
         from stsnb.injection.scopes import Scope
         from stsnb.kernel import kernel
 
         shell: Any = self.shell
         if shell.should_run_async(cell, transformed_cell=shell.transform_cell(cell)):
             raise AssumeRoleError(
-                "A cell with await at its top cannot run under %%assume_role.",
-                "Write `with stsnb.assume_role(…):` around it.",
+                "A cell with top-level await can't run under %%assume_role.",
+                "Use `with stsnb.assume_role(…):` in the cell instead.",
             )
         scope = Scope()
         try:
-            kernel.open(scope)  # may be interrupted after it has begun the scope
+            kernel.open(scope)  # an interrupt may come after the scope has begun
             assume()
             result = shell.run_cell(cell, store_history=False)
         finally:
@@ -223,40 +214,40 @@ class RoleMagics(Magics):
             self._fail(result)
 
     def _fail(self, result: Any) -> NoReturn:
-        """End the outer cell as the inner one did, so that a run of all cells stops; it has been shown already."""
+        """Raise the error of the inner cell, which has shown it, so that a run of all cells stops."""
         error: BaseException = result.error_before_exec or result.error_in_exec
         shell: Any = self.shell
-        # An earlier one is not in force any more: the inner cell's end was the end of a cell for it too.
+        # A handler set here for an earlier inner cell is gone: the end of this inner cell unregistered it.
         shell.custom_exceptions, shell.CustomTB = (BaseException,), _ShownOnce(shell, error)
         raise error
 
     @line_magic
     def current_role(self, line: str) -> AssumedRole | None:
-        """Show the role in force."""
+        """Show the active role."""
         _no_arguments("current_role", line)
         from stsnb.api import current_role
 
         role = current_role()
         if role is None:
-            print("No role is in force: AWS clients act with your own credentials.")  # noqa: T201
+            print("No role is active: AWS clients use your own credentials.")  # noqa: T201
         return role
 
     @line_magic
     def drop_role(self, line: str) -> None:
-        """Put the environment and boto3's default session back exactly as they were before the first role."""
+        """Drop the active role: restore the environment and boto3's default session exactly as before the first role."""
         _no_arguments("drop_role", line)
         from stsnb.api import drop_role
 
         role = drop_role()
         if role is None:
-            print("No role is in force; there is nothing to drop.")  # noqa: T201
+            print("No role is active: nothing to drop.")  # noqa: T201
         else:
-            print(f"Dropped {role.role_name}: AWS clients act with your own credentials again.")  # noqa: T201
+            print(f"Dropped {role.role_name}: AWS clients use your own credentials again.")  # noqa: T201
 
 
 def _assume(asked: dict[str, Any]) -> AssumedRole:
-    """Assume what was asked for, of which nothing is kept: a traceback may show the caller's variables."""
-    from stsnb.api import assume_role  # boto3 is behind it: not before it is needed
+    """Assume a role and empty the arguments: a traceback may show the caller's variables."""
+    from stsnb.api import assume_role  # imports boto3
 
     try:
         return assume_role(**asked)
@@ -266,4 +257,4 @@ def _assume(asked: dict[str, Any]) -> AssumedRole:
 
 def _no_arguments(magic: str, line: str) -> None:
     if line.strip():
-        raise AssumeRoleError(f"%{magic} takes no arguments.", f"Write %{magic} alone.")
+        raise AssumeRoleError(f"%{magic} takes no arguments.", f"Run %{magic} alone.")

@@ -1,23 +1,22 @@
-"""What could stand at the cursor of a line of %assume_role: options, and what each of them could be."""
+"""The completions at the cursor of a %assume_role line: options, and the values of each."""
 
 from __future__ import annotations
 
 import os
-import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from stsnb.config import catalog, settings
 from stsnb.ipython.cursor import Line, options
+from stsnb.ipython.magics import environ_of_user
+from stsnb.line import quoted
 
-# Two names for one thing: the first given, the second is not offered.
+# Two names for one parameter: if one is given, the other is not offered.
 _SAME = {"role_arn": "role", "role_session_name": "session_name"}
-_NEEDS_QUOTE = re.compile(r"[\s'\"]")
 
 
 def completions(line: Line) -> Iterator[tuple[str, str]]:
-    """Find what could stand at the cursor.
+    """Find the completions at a cursor.
 
     Parameters
     ----------
@@ -27,14 +26,14 @@ def completions(line: Line) -> Iterator[tuple[str, str]]:
     Yields
     ------
     text : str
-        What takes the place of `Line.replaced`, in quotation marks where it needs them.
+        The replacement of `Line.replaced`, in quotation marks if it needs them.
     kind : str
-        What it is, as JupyterLab shows it: ``role``, ``profile``, ``option``, …
+        Its kind, which JupyterLab shows: ``role``, ``profile``, ``option``, …
     """
     seen: set[str] = set()
     find = _VALUES.get(line.expected or "")
     if find is not None:
-        for value, kind in find(line, _environ()):
+        for value, kind in find(line, environ_of_user()):
             if value not in seen and _begins(value, line.fragment):
                 seen.add(value)
                 text = _quoted(value, line, ends=kind != "folder")
@@ -48,7 +47,7 @@ def completions(line: Line) -> Iterator[tuple[str, str]]:
 
 
 def _begins(value: str, fragment: str) -> bool:
-    """Whether somebody who typed the fragment may mean the value: people know a role by its name, not its ARN."""
+    """Whether a value begins with the fragment; an ARN also by its name, since people know roles by that."""
     fragment = fragment.lower()
     value = value.lower()
     return value.startswith(fragment) or (
@@ -57,19 +56,15 @@ def _begins(value: str, fragment: str) -> bool:
 
 
 def _quoted(value: str, line: Line, *, ends: bool) -> str | None:
+    """Return a value as it is written at the cursor; None if it can't be within the open quotation mark."""
+    if not line.quote and ends:
+        return quoted(value)
     quote = line.quote
-    if not quote and _NEEDS_QUOTE.search(value):
-        quote = "'" if '"' in value else '"'
-    if quote and quote in value:
+    if not quote and quoted(value.removesuffix("/")) != value.removesuffix("/"):
+        quote = "'" if set(value) & set('"$`{}') else '"'
+    if quote and set(value) & set("'" if quote == "'" else '"$`{}'):
         return None
     return f"{quote}{value}{quote if ends and not line.closed else ''}"
-
-
-def _environ() -> Mapping[str, str]:
-    """Return the environment in which the user's files are named; a role in force may have put others there."""
-    # Without kernel.py no role can have been assumed, and importing it now would cost botocore's time.
-    module = sys.modules.get("stsnb.kernel")
-    return os.environ if module is None else module.kernel.environ_of_user()
 
 
 _Found = Iterator[tuple[str, str]]
@@ -125,14 +120,14 @@ def _files(line: Line, _environ: Mapping[str, str]) -> _Found:
         for entry in entries:
             if entry.name.startswith(".") and not name.startswith("."):
                 continue
-            path = scheme + os.path.join(folder, entry.name)  # noqa: PTH118 # Path would lose "./" as it was typed
+            path = scheme + os.path.join(folder, entry.name)  # noqa: PTH118 # Path would drop the "./" that was typed
             yield (f"{path}/", "folder") if entry.is_dir() else (path, "file")
-    except (OSError, RuntimeError, ValueError):  # not there, not to be read, or no home for ~
+    except (OSError, RuntimeError, ValueError):  # missing, unreadable, or no home folder for ~
         return
 
 
 def _partition(line: Line, environ: Mapping[str, str]) -> str | None:
-    """Return the partition of the line's role; None while it is not known."""
+    """Return the partition of the line's role; None if it is unknown."""
     role = line.role or ""
     alias = settings.current().roles.get(role)
     arn = alias["role_arn"] if alias else catalog.role_profiles(environ).get(role, role)
@@ -140,7 +135,7 @@ def _partition(line: Line, environ: Mapping[str, str]) -> str | None:
     return parts[1] if len(parts) == 6 else None
 
 
-#: How to find the values of each parameter by its name in the parser; the others are the user's own words.
+#: For each parameter by its name in the parser, how its values are found; others have no completions.
 _VALUES: dict[str, Callable[[Line, Mapping[str, str]], _Found]] = {
     "role": _roles,
     "role_arn": _roles,

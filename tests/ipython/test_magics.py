@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
@@ -21,6 +20,7 @@ from stsnb.demo import ARCHIVE_BUCKET, ARCHIVE_ROLE_ARN, BUCKET, PAYROLL_ROLE_AR
 from stsnb.injection.scopes import Scope
 from stsnb.kernel import kernel
 from tests.scripted_sts import ROLE, SECRET_MARK, MFADevice, ScriptedSTS
+from tests.unchanged import unchanged
 
 DEVICE = MFADevice.serial_number
 
@@ -38,13 +38,6 @@ def _all(shown: CapturedIO) -> str:
     return shown.stdout + shown.stderr + "".join(str(output.data) for output in shown.outputs)
 
 
-@contextmanager
-def unchanged() -> Iterator[None]:
-    before = dict(os.environ), boto3.DEFAULT_SESSION, stsnb.current_role()
-    yield
-    assert (dict(os.environ), boto3.DEFAULT_SESSION, stsnb.current_role()) == before
-
-
 def test_the_line_of_the_readme_makes_the_kernel_the_role(shell: InteractiveShell, aws: EmbeddedAWS) -> None:
     shown = run(shell, f"%assume_role {ROLE_ARN} RoleSession1")
     assert "role-for-s3-fileserver · 123456789012 · RoleSession1 · until 20" in shown
@@ -52,7 +45,7 @@ def test_the_line_of_the_readme_makes_the_kernel_the_role(shell: InteractiveShel
     assert boto3.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] > 0
     assert "RoleSession1" in run(shell, "%current_role")
     assert "Dropped role-for-s3-fileserver" in run(shell, "%drop_role")
-    assert "No role is in force" in run(shell, "%current_role")
+    assert "No role is active" in run(shell, "%current_role")
     assert "nothing to drop" in run(shell, "%drop_role")
 
 
@@ -160,6 +153,36 @@ def test_python_variables_can_be_named(shell: InteractiveShell, sts: ScriptedSTS
     assert sts.requests[-1]["RoleSessionName"] == "me"
 
 
+def test_a_variable_that_ipython_has_not_expanded_counts_all_the_same(
+    shell: InteractiveShell, sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """IPython expands no variable of a line with JSON in it, and none of the environment's."""
+    monkeypatch.setenv("SESSION", "of-environment")
+    shell.user_ns["arn"] = ROLE
+    tags = json.dumps([{"Key": "team", "Value": "data"}])
+    for line in (f"$arn $SESSION --tags '{tags}'", f"{{arn}} ${{SESSION}} --tags '{tags}'"):
+        run(shell, f"%assume_role {line}")
+        asked = sts.requests[-1]
+        assert (asked["RoleArn"], asked["RoleSessionName"]) == (ROLE, "of-environment")
+        assert asked["Tags.member.1.Key"] == "team"
+
+
+def test_an_undefined_variable_is_named(shell: InteractiveShell, sts: ScriptedSTS) -> None:
+    shell.user_ns["arn"] = ROLE
+    with unchanged():
+        assert "'{nme}' is not defined" in run(shell, "%assume_role {arn} {nme}", fails=True)
+        assert "'$nme' is not defined" in run(shell, "%assume_role $arn $nme", fails=True)
+    assert sts.calls == 0
+
+
+def test_a_policy_in_json_narrows_the_role(shell: InteractiveShell, sts: ScriptedSTS) -> None:
+    policy = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"a/${aws:username}/*"}]}'
+    escaped = policy.replace('"', '\\"').replace("$", "\\$")
+    for quoted in (f"'{policy}'", f'"{escaped}"'):
+        run(shell, f"%assume_role {ROLE} me --policy {quoted}")
+        assert sts.requests[-1]["Policy"] == policy
+
+
 def test_a_bare_magic_says_how_to_use_it(shell: InteractiveShell) -> None:
     with unchanged():
         assert "%assume_role arn:aws:iam::123456789012:role/NAME" in run(shell, "%assume_role")
@@ -193,17 +216,17 @@ def test_help_names_every_option(shell: InteractiveShell, capsys: pytest.Capture
         (f"{ROLE} --dur 900", "no option '--dur'"),
         (f"{ROLE} me --duration-seconds", "--duration-seconds: expected one argument"),
         (f"{ROLE} me --duration-seconds 1h", "'1h' is not a whole number of seconds"),
-        (f"{ROLE} me you", "more words than a role and a session name"),
-        (f"{ROLE} 'me", "A quotation mark is not closed"),
+        (f"{ROLE} me you", "Too many arguments: expected ROLE [SESSION_NAME]"),
+        (f"{ROLE} 'me", "Missing closing quotation mark"),
         (f"{ROLE} me --tags team", "'team' is not KEY=VALUE"),
-        (f"{ROLE} me --tags team=a team=b", "A tag key was given twice"),
-        (f"{ROLE} me --tags team=a --tags team=b", "A tag key was given twice"),
-        (f"{ROLE} me --policy '{{\"Version\": 1}}'", "JSON does not survive a magic line"),
-        (f"{ROLE} me --policy ~nobody-of-that-name/x.json", "names a home folder that is not there"),
+        (f"{ROLE} me --tags team=a team=b", "A tag key is given twice"),
+        (f"{ROLE} me --tags team=a --tags team=b", "A tag key is given twice"),
+        (f"{ROLE} me --policy '{{nonsense}}'", "The session policy is not JSON"),
+        (f"{ROLE} me --policy ~nobody-of-that-name/x.json", "names an unknown home folder"),
         (f"{ROLE} me --policy nowhere.json", "nowhere.json cannot be read: No such file"),
-        (f"{ROLE} --role-arn {ROLE} me", "Two roles were given"),
-        (f"{ROLE} me --role-session-name me", "Two session names were given"),
-        ("--role-session-name me", "No role was given"),
+        (f"{ROLE} --role-arn {ROLE} me", "Two roles given"),
+        (f"{ROLE} me --role-session-name me", "Two session names given"),
+        ("--role-session-name me", "No role given"),
         ("role-for-s3-fileserver", "arn:aws:iam::123456789012:role/role-for-s3-fileserver"),
         (f"{ROLE} me --duration-seconds 60", "The duration is 60 seconds; STS takes 900 to 43200"),
         (f"{ROLE} me --profile nobody", "There is no profile 'nobody'"),
@@ -243,7 +266,7 @@ _WORDS = st.one_of(
     st.text(max_size=20),
     st.sampled_from(
         [ROLE, "RoleSession1", "--role-arn", "--tags", "--policy", "--policy-arns", "--duration-seconds", "-5", "--",
-         "--token-code", "'", '"', "\\", "$x", "{", "}", "a=b", "=", "\x00", "\u2028", "--output", "aws", "sts", "*", "@f", "~0"]
+         "--token-code", "'", '"', "\\", "^", "`", ";", "|", "# x", "“", "$(", "[", "AWS_PROFILE=x", "file:///", "$x", "{", "}", "a=b", "=", "\x00", "\u2028", "--output", "aws", "sts", "*", "@f", "~0"]
     ),
 )  # fmt: skip
 
@@ -370,7 +393,7 @@ def test_whatever_a_cell_does_to_the_role_what_was_before_is_back(
 
 def test_a_cell_needs_a_role_and_no_await(shell: InteractiveShell, sts: ScriptedSTS) -> None:
     with unchanged():
-        assert "was given no role" in run(shell, "%%assume_role\n1", fails=True)
+        assert "No role given" in run(shell, "%%assume_role\n1", fails=True)
         shown = run(shell, f"%%assume_role {ROLE}\nimport asyncio\nawait asyncio.sleep(0)", fails=True)
         assert "with stsnb.assume_role" in shown
     assert sts.calls == 0
@@ -399,7 +422,7 @@ def test_unloading_puts_everything_back_and_takes_the_magics_away(
     assert stsnb.current_role() is None
     assert "not found" in run(shell, "%current_role", fails=True)
     run(shell, "%load_ext stsnb")
-    assert "No role is in force" in run(shell, "%current_role")
+    assert "No role is active" in run(shell, "%current_role")
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from moto.iam.aws_managed_policies import aws_managed_policies_data
 import stsnb
 from stsnb.config import settings
 from stsnb.sts.request import AssumeRoleRequest, InvalidRequestError
-from tests.ipython.test_magics import run, unchanged
+from tests.ipython.test_magics import run
 from tests.scripted_sts import ROLE, ScriptedSTS
+from tests.unchanged import unchanged
 
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 S3_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"

@@ -1,0 +1,1 @@
+"""A command line of the AWS CLI, as people paste it."""
