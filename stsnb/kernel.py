@@ -24,6 +24,7 @@ from stsnb.sources.isolated_session import fingerprint
 from stsnb.sources.mfa import MFASessions
 from stsnb.sources.source import Source
 from stsnb.sources.web_identity import WebIdentitySource
+from stsnb.sts.fault import Fault
 from stsnb.sts.request import AssumeRoleRequest, InvalidRequestError
 from stsnb.sts.response import AssumeRoleResponse
 
@@ -321,7 +322,7 @@ class Kernel:
             return chain
         active = self.current()
         if active is None:
-            none = "No role is active to chain from: assume that role first, or leave out chain."
+            none = Fault("No role is active to chain from.", "Assume one first, or leave out chain.")
             raise InvalidRequestError([("chain", none)])
         if active.chained_from is not None and active.role_arn == str(request.role_arn):
             return active.chained_from  # the cell was run again

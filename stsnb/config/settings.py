@@ -208,9 +208,9 @@ def general_fault(name: str, value: Any) -> str | None:
     elif name == "duration_seconds":
         faults = limits.duration_faults(value)
     elif name == "region" and not (value and set(value) <= limits.WORD):
-        faults = [f"{shorten(value)} is not the name of a region, such as ap-northeast-2."]
+        return f"Invalid region: {shorten(value)}. Use a name such as ap-northeast-2."
     else:
-        faults = []
+        return None
     return " ".join(faults) or None
 
 

@@ -54,9 +54,12 @@ def explain(
         return error
     asked = Attempt(request, source, region, profile)
     if isinstance(error, InvalidRequestError):
-        sentences = [sentence for _, sentence in error.faults]
-        listed = sentences[0] if len(sentences) == 1 else "".join(f"\n- {sentence}" for sentence in sentences)
-        return AssumeRoleError("Nothing was sent to STS.", listed)
+        faults = [fault for _, fault in error.faults]
+        if len(faults) == 1:
+            return AssumeRoleError(faults[0].happened, faults[0].advice)
+        return AssumeRoleError(
+            f"{len(faults)} values are invalid.", "".join(f"\n- {fault}" for fault in faults)
+        )
     if isinstance(error, boto.ClientError):
         return answered(error, asked)
     own = error.cause if isinstance(error, SourceError) else error

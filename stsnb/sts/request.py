@@ -12,19 +12,20 @@ from typing import Any
 
 from stsnb.sts import limits, session_policies
 from stsnb.sts.arn import RoleArn, shorten
+from stsnb.sts.fault import Fault
 
 
 class InvalidRequestError(ValueError):
-    """A request that STS could only refuse: nothing was sent.
+    """A request that STS would refuse. It was not sent.
 
     Parameters
     ----------
-    faults : sequence of (str, str)
-        For each fault the name of the parameter and a sentence with the limit and what was given.
+    faults : sequence of (str, Fault)
+        For each fault the name of the parameter, and what is wrong with its value.
     """
 
-    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
-        super().__init__(" ".join(sentence for _, sentence in faults))
+    def __init__(self, faults: Sequence[tuple[str, Fault]]) -> None:
+        super().__init__(" ".join(fault for _, fault in faults))
         self.faults = tuple(faults)
 
 
@@ -70,7 +71,7 @@ class AssumeRoleRequest:
     Raises
     ------
     InvalidRequestError
-        With all the faults of the request, each a sentence.
+        With all the faults of the request.
     """
 
     role_arn: RoleArn
@@ -110,15 +111,15 @@ class AssumeRoleRequest:
         Raises
         ------
         InvalidRequestError
-            With all the faults of the request, each a sentence.
+            With all the faults of the request.
         """
-        faults: list[tuple[str, str]] = []
+        faults: list[tuple[str, Fault]] = []
 
         def read(name: str, reader: Any, value: Any) -> Any:
             try:
                 return reader(value)
-            except ValueError as fault:
-                faults.append((name, str(fault)))
+            except ValueError as error:
+                faults.append((name, error.args[0]))
                 return None
 
         given = {name: value for name, value in parameters.items() if value is not None}
@@ -128,7 +129,10 @@ class AssumeRoleRequest:
         if isinstance(role_arn, str):
             role_arn = read("role_arn", RoleArn.parse, role_arn)
         elif not isinstance(role_arn, RoleArn):
-            faults.append(("role_arn", f"The role must be an ARN, not {shorten(role_arn)}."))
+            invalid = Fault(
+                f"Invalid role: {shorten(role_arn)}.", "Pass its ARN, a profile or an alias as text."
+            )
+            faults.append(("role_arn", invalid))
         given["session_name"] = default_session_name() if session_name is None else session_name
         given = {name: value for name, value in given.items() if value is not None}
         try:
@@ -160,16 +164,16 @@ class AssumeRoleRequest:
         """
         try:
             code = _read_token_code(token_code)
-        except ValueError as fault:
-            raise InvalidRequestError([("token_code", str(fault))]) from None
+        except ValueError as error:
+            raise InvalidRequestError([("token_code", error.args[0])]) from None
         return replace(self, token_code=code)
 
     def __post_init__(self) -> None:
-        faults = [(name, sentence) for name, sentences in self._faults() for sentence in sentences]
+        faults = [(name, fault) for name, found in self._faults() for fault in found]
         if faults:
             raise InvalidRequestError(faults)
 
-    def _faults(self) -> Iterator[tuple[str, list[str]]]:
+    def _faults(self) -> Iterator[tuple[str, list[Fault]]]:
         for name, rule in limits.TEXTS.items():
             if (value := getattr(self, name)) is not None:
                 yield name, rule.faults(value)
@@ -185,17 +189,21 @@ class AssumeRoleRequest:
         yield "tags", limits.tag_faults(self.tags)
         yield "transitive_tag_keys", limits.transitive_tag_key_faults(self.transitive_tag_keys)
         if isinstance(self.source_identity, str) and self.source_identity.startswith("aws:"):
-            identity = shorten(self.source_identity)
-            yield "source_identity", [f"The source identity {identity} begins with aws:, which AWS reserves."]
+            happened = (
+                f"Invalid source identity {shorten(self.source_identity)}: AWS reserves aws: for itself."
+            )
+            yield "source_identity", [Fault(happened, "Choose one that does not begin with aws:.")]
         if self.token_code is not None:
             yield "token_code", limits.token_code_faults(self.token_code)
             if self.serial_number is None:
-                needs = "The MFA code needs the device that shows it: give its serial number too."
-                yield "serial_number", [needs]
+                needed = Fault(
+                    "The MFA code has no device.", "Pass its serial number or ARN too (serial_number)."
+                )
+                yield "serial_number", [needed]
         if self.web_identity_token_file is not None:
             for name, label in NOT_WITH_WEB_IDENTITY.items():
                 if getattr(self, name):
-                    yield name, [f"STS takes no {label} with a web identity: leave it out."]
+                    yield name, [Fault(f"STS accepts no {label} with a web identity.", f"Leave out {name}.")]
 
     @property
     def narrowing(self) -> str | None:
@@ -229,7 +237,7 @@ class AssumeRoleRequest:
         return {name: value for name, value in asked.items() if value not in (None, [])}
 
 
-#: What AssumeRole takes and AssumeRoleWithWebIdentity does not, with what a person calls it.
+#: What AssumeRole accepts and AssumeRoleWithWebIdentity does not, with what a user calls it.
 NOT_WITH_WEB_IDENTITY = {
     "external_id": "external id",
     "tags": "session tags",
@@ -242,7 +250,9 @@ NOT_WITH_WEB_IDENTITY = {
 
 def _read_duration(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"The duration must be a whole number of seconds, not {shorten(value)}.")
+        raise ValueError(
+            Fault(f"Invalid duration: {shorten(value)}.", "It must be a whole number of seconds.")
+        )
     return value
 
 
@@ -254,28 +264,41 @@ def _read_policy(value: Any) -> str:
         try:
             value = Path(value).expanduser().read_text(encoding="utf-8")
         except OSError as error:
-            raise ValueError(f"{where} cannot be read: {error.strerror}.") from None
+            raise ValueError(Fault(f"{where} can't be read: {error.strerror}.", "Check the path.")) from None
         except UnicodeDecodeError:
-            raise ValueError(f"{where} is not text in UTF-8.") from None
-        except (ValueError, RuntimeError) as error:  # a name that no file can have, a home that is not there
-            raise ValueError(f"{where} cannot be read: {error}.") from None
+            raise ValueError(Fault(f"{where} is not text in UTF-8.", "Save the file as UTF-8.")) from None
+        except (
+            ValueError,
+            RuntimeError,
+            TypeError,
+        ) as error:  # a name that no file can have, a home that is not there
+            raise ValueError(Fault(f"{where} can't be read: {error}.", "Check the path.")) from None
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"{where} is not JSON: {error}.") from None
+            raise ValueError(Fault(f"{where} is not JSON: {error}.", "Pass a JSON object.")) from None
     if not isinstance(value, Mapping):
-        raise ValueError(f"{where} must be a JSON object (a dict), not {shorten(value)}.")
+        raise ValueError(
+            Fault(
+                f"{where} is not a JSON object: {shorten(value)}.", "Pass a dict, JSON text or a file's path."
+            )
+        )
     try:
         return json.dumps(value, separators=(",", ":"), allow_nan=False, default=_as_dict)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"{where} cannot be written as JSON: {error}.") from None
+        raise ValueError(
+            Fault(
+                f"{where} can't be written as JSON: {error}.",
+                "Use dicts with str keys, lists, text and numbers.",
+            )
+        ) from None
 
 
 def _as_dict(value: object) -> dict[Any, Any]:
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"a {type(value).__name__} is none of JSON's kinds")
+    raise TypeError(f"JSON has no {type(value).__name__}")
 
 
 def _read_texts(label: str) -> Any:
@@ -284,7 +307,7 @@ def _read_texts(label: str) -> Any:
             (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (value,)
         )
         if not all(isinstance(text, str) for text in texts):
-            raise ValueError(f"The {label} must be a list of texts, not {shorten(value)}.")
+            raise ValueError(Fault(f"Invalid {label}: {shorten(value)}.", "Pass a list of texts (str)."))
         return texts
 
     return read
@@ -292,24 +315,28 @@ def _read_texts(label: str) -> Any:
 
 def _read_tags(value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping) or not all(isinstance(t, str) for pair in value.items() for t in pair):
-        raise ValueError(f"The tags must be a dict of texts, not {shorten(value)}.")
+        raise ValueError(Fault(f"Invalid tags: {shorten(value)}.", "Pass a dict of texts (str)."))
     return dict(value)
 
 
 def _read_token_code(value: Any) -> str:
     if not isinstance(value, str):
         # A code may begin with 0, which a number loses.
-        raise ValueError("The MFA code must be text of exactly 6 digits, in quotes.")
+        raise ValueError(Fault("Invalid MFA code: it is not text.", "Pass exactly 6 digits in quotes."))
     return value.strip()
 
 
 def _read_token_file(value: Any) -> str:
     if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
-        raise ValueError(f"The web identity token file must be the path of a file, not {shorten(value)}.")
+        raise ValueError(
+            Fault(f"Invalid web identity token file: {shorten(value)}.", "Pass the path of a file.")
+        )
     try:
         return str(Path(os.fspath(value)).expanduser())
     except (RuntimeError, TypeError):  # no home to look in, a path of bytes
-        raise ValueError(f"The web identity token file {shorten(value)} cannot be found.") from None
+        raise ValueError(
+            Fault(f"The web identity token file {shorten(value)} can't be found.", "Pass the path of a file.")
+        ) from None
 
 
 _READERS = {

@@ -148,7 +148,7 @@ def test_it_says_what_is_wrong_where_it_is_wrong(notebook: Notebook, sts: Script
     notebook.screenshot(f"form-{theme}", form)
     field(form, "Role").fill("arn:aws:iam::12345:role/role-for-s3-fileserver")
     field(form, "Session name").fill("Role Session 1")
-    expect(form).to_contain_text("has a space in it; STS takes letters, digits and _ + = , . @ -.")
+    expect(form).to_contain_text("it contains a space. Use letters, digits and _ + = , . @ -.")
     expect(go(form)).to_have_text("Mend the role")
     expect(field(form, "Role")).to_have_attribute("aria-invalid", "true")
     assert field(form, "Role").get_attribute("aria-describedby") == form.locator(

@@ -205,7 +205,10 @@ def test_help_names_every_option(shell: InteractiveShell, capsys: pytest.Capture
         (f"{ROLE} me --role-session-name me", "Two session names were given"),
         ("--role-session-name me", "No role was given"),
         ("role-for-s3-fileserver", "arn:aws:iam::123456789012:role/role-for-s3-fileserver"),
-        (f"{ROLE} me --duration-seconds 60", "The duration is 60 seconds; STS takes 900 to 43200"),
+        (
+            f"{ROLE} me --duration-seconds 60",
+            "Invalid duration: 60 s. It must be 900 to 43200 s.",
+        ),
         (f"{ROLE} me --profile nobody", "There is no profile 'nobody'"),
         (f"{ROLE} --chain", "No role is active to chain from"),
         (f"{ROLE} --web-identity-token-file nowhere", "'nowhere' cannot be read: No such file"),

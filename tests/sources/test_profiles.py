@@ -230,13 +230,13 @@ def test_a_profile_without_a_role_is_for_the_source(sts: ScriptedSTS, write: Cal
 KEY_FAULTS = [
     (
         "role_arn = arn:aws:iam::123456789012:user/me",
-        "names a user, not a role",
+        "is the ARN of a user, not of a role",
         "(role_arn of profile work)",
     ),
     ("role_session_name = a b", "has a space in it", "(role_session_name of profile work)"),
-    ("external_id = x", "STS takes 2 to 1224", "(external_id of profile work)"),
-    ("mfa_serial = short", "STS takes 9 to 256", "(mfa_serial of profile work)"),
-    ("duration_seconds = 60", "STS takes 900 to 43200", "(duration_seconds of profile work)"),
+    ("external_id = x", "It must have 2 to 1224", "(external_id of profile work)"),
+    ("mfa_serial = short", "It must have 9 to 256", "(mfa_serial of profile work)"),
+    ("duration_seconds = 60", "It must be 900 to 43200 s.", "(duration_seconds of profile work)"),
     (
         "duration_seconds = 1h",
         "The duration_seconds of profile work is '1h', which is not a whole number.",
