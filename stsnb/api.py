@@ -130,10 +130,11 @@ def assume_role(
         "refresh": refresh,
         "live": live,
     }
+    environ = kernel.environ_of_user()
     try:
-        resolved = resolve(role, given, kernel.environ_of_user())
+        resolved = resolve(role, given, environ)
     except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
-        raise explain(error) from None
+        raise explain(error, environ=environ) from None
     if live and not inject:
         raise AssumeRoleError(
             "live=True has no effect with inject=False: no child process acts as the role.",

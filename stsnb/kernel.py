@@ -155,7 +155,14 @@ class Kernel:
         except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
             self._sources.pop(key, None)
             named = profile or role_profile or self._profile_of_user()
-            raise explain(error, request=request, source=source, region=region, profile=named) from None
+            raise explain(
+                error,
+                request=request,
+                source=source,
+                region=region,
+                profile=named,
+                environ=self.environ_of_user(),
+            ) from None
         if inject:
             try:
                 self._change(lambda: self._scopes.activate(role))

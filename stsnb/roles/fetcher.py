@@ -220,5 +220,10 @@ class AssumeRoleFetcher:
             yield
         except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
             raise explain(
-                error, request=request, source=source, region=self._region, profile=source.owner
+                error,
+                request=request,
+                source=source,
+                region=self._region,
+                profile=source.owner,
+                environ=source.environ,
             ) from None
