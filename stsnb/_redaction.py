@@ -22,9 +22,10 @@ class _NoSecrets(logging.Filter):
         return not getattr(_asking, "now", False)
 
 
-# These three log headers (with the caller's session token) and bodies (with the role's credentials).
-for _name in ("botocore.endpoint", "botocore.auth", "botocore.parsers"):
-    logging.getLogger(_name).addFilter(_NoSecrets())
+# These log headers (with the caller's session token), bodies (with the role's credentials), what a container's endpoint
+# answered, and the tracebacks of what a credential_process printed or a header could not hold.
+for _name in ("endpoint", "auth", "parsers", "httpsession", "utils", "credentials", "tokens"):
+    logging.getLogger(f"botocore.{_name}").addFilter(_NoSecrets())
 
 
 @contextmanager

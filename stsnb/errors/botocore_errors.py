@@ -48,6 +48,8 @@ def _tls(error: Exception, attempt: Attempt) -> Sentences:
             f"{attempt.endpoint} does not speak https.",
             "Check that setting: it may have to begin with http://.",
         )
+    if (found := config_errors.ca_bundle(error, attempt)) is not None:
+        return found
     reason = re.search(r"\[SSL: (\w+)\][^(]*", str(error))
     return (
         f"{attempt.endpoint} has no certificate that can be trusted{f' ({reason[0].strip()})' if reason else ''}.",
@@ -58,8 +60,8 @@ def _tls(error: Exception, attempt: Attempt) -> Sentences:
 def _http(error: Any, attempt: Attempt) -> Sentences:
     cause = error.kwargs.get("error")
     name = type(cause).__name__
-    if isinstance(cause, OSError) and config_errors.has_ca_bundle(attempt):
-        return config_errors.ca_bundle(cause.strerror or type(cause).__name__, attempt)
+    if (found := config_errors.ca_bundle(error, attempt)) is not None:
+        return found
     if name in ("LocationParseError", "ProxySchemeUnknown"):
         return "The proxy's address is invalid.", _PROXIES
     if name == "URLSchemeUnknown":

@@ -121,7 +121,7 @@ def addressing_style(error: Any, attempt: Attempt) -> Sentences:
     """Explain an invalid addressing style of S3, which only a profile can set."""
     value = shorten(error.kwargs.get("s3_addressing_style"))
     return (
-        f"addressing_style (s3) of profile {_profile(attempt)} is {value}.",
+        f"Invalid addressing_style (s3) of profile {_profile(attempt)}: {value}.",
         "Set it to auto, virtual or path.",
     )
 
@@ -146,24 +146,38 @@ def number_setting(attempt: Attempt) -> Sentences | None:
     return None
 
 
-def ca_bundle(error: Any, attempt: Attempt) -> Sentences:
-    """Explain a file of certificates that can't be used."""
+def ca_bundle(error: object, attempt: Attempt) -> Sentences | None:
+    """Explain a file of certificates that can't be used; botocore says only that TLS failed.
+
+    Parameters
+    ----------
+    error : object
+        What was raised.
+    attempt : Attempt
+        What was attempted.
+
+    Returns
+    -------
+    Sentences or None
+        None if there is no such file, or nothing is wrong with it.
+    """
     place, value = _find("ca_bundle", attempt)
-    return f"{place} is {value or 'not usable'}, which can't be read: {error}.", (
-        "Set it to a file of certificates (PEM), or unset it."
-    )
-
-
-def has_ca_bundle(attempt: Attempt) -> bool:
-    """Whether the user has set a file of certificates."""
-    return bool(_find("ca_bundle", attempt)[1])
+    if not value:
+        return None
+    happened = f"{place if place.isupper() else f'The {place}'} is {value}, which"
+    remedy = "Set it to a file of certificates (PEM), or unset it."
+    if not Path(value).is_file():
+        return f"{happened} is not a file.", remedy
+    if re.search("NO_CERTIFICATE|NO_START_LINE|PEM lib", str(error)):
+        return f"{happened} contains no certificate.", remedy
+    return None
 
 
 def _invalid(name: str, allowed: str, attempt: Attempt) -> Sentences:
     place, value = _find(name, attempt)
     set_it = f"Set it to {allowed}, or unset it." if allowed else "Correct it, or unset it."
     if value == "":
-        return f"{place} is empty.", set_it
+        return f"{place if place.isupper() else f'The {place}'} is empty.", set_it
     return f"Invalid {place}: {shorten(value)}.", set_it
 
 

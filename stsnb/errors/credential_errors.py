@@ -122,7 +122,10 @@ def malformed_keys(attempt: Attempt) -> Sentences | None:
             variable = next((each for each in variables if attempt.environ.get(each)), variables[0])
             return f"{variable} contains {strange}.", f"Set {variable} again without it."
         if attempt.method in ("shared-credentials-file", "config-file"):
-            return f"{key} of {attempt.origin} contains {strange}.", "Write it on one line, without spaces."
+            return (
+                f"The {key} of {attempt.origin} contains {strange}.",
+                "Write it on one line, without spaces.",
+            )
         return f"The {label} of {attempt.origin} contains {strange}.", "Fix what provides it."
     return None
 
@@ -190,7 +193,7 @@ def _process(error: Exception, provider: Any, attempt: Attempt) -> Sentences:
         return f"{what} failed with exit code {code}.", fix
     if code is None and isinstance(error, IndexError):
         return f"{what} is empty.", "Set it to a command in ~/.aws/config, or delete it."
-    if code is None and isinstance(error, ValueError):
+    if str(error).startswith("No closing quotation"):
         return f"{what} is not a command line: a quotation mark is not closed.", "Fix it in ~/.aws/config."
     if isinstance(error, JSONDecodeError):
         return f"{what} printed {'no JSON' if error.doc.strip() else 'nothing'}.", fix

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -85,7 +86,7 @@ def _sentences(error: Exception, attempt: Attempt, *, getting_credentials: bool)
         return attempt.explain(row, error)
     if getting_credentials:
         return retrieval(error, attempt)
-    if isinstance(error, ValueError) and ("Invalid IPv6 URL" in str(error) or str(error).startswith("Port ")):
+    if isinstance(error, ValueError) and "Invalid IPv6 URL" in str(error):
         return _no_address(error, attempt)
     # Of an error that nobody knows the message may quote anything: its type alone is shown.
     return (
@@ -160,14 +161,23 @@ def _no_token(error: Exception, _attempt: Attempt) -> Sentences:
 
 def _no_credentials_in_answer(error: Exception, attempt: Attempt) -> Sentences:
     if not str(error):
-        return attempt.explain(NOT_STS, error)
+        return _no_address(error, attempt) if _has_bad_port(attempt) else attempt.explain(NOT_STS, error)
     return f"{attempt.endpoint} answered without {error}.", "Check that setting: the server is not AWS's STS."
+
+
+def _has_bad_port(attempt: Attempt) -> bool:
+    url = attempt.source.session.endpoint("sts") if attempt.source else None
+    try:
+        return urlsplit(url or "").port == 0
+    except ValueError:
+        return True
 
 
 def _no_address(error: Exception, attempt: Attempt) -> Sentences:
     setting = attempt.source.session.endpoint_setting() if attempt.source else "The setting of STS's address"
-    given = str(error).removeprefix("Invalid endpoint: ")
-    shown = f": {shorten(without_password(given))}" if given != str(error) else ""
+    configured = attempt.source.session.endpoint("sts") if attempt.source else None
+    given = configured or str(error).removeprefix("Invalid endpoint: ")
+    shown = f": {shorten(without_password(given))}" if given else ""
     return (
         f"{_capital(setting)} is not an address{shown}.",
         "Set it to one such as https://sts.ap-northeast-2.amazonaws.com, or unset it.",

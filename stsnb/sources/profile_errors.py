@@ -65,13 +65,13 @@ def section_fault(name: str, full_config: Mapping[str, Any]) -> ProfileError | N
     )
 
 
-def fault(profiles: Mapping[str, Mapping[str, Any]], name: str) -> ProfileError | None:
+def fault(full_config: Mapping[str, Any], name: str) -> ProfileError | None:
     """Find out why botocore found no credentials for a profile with ``role_arn``.
 
     Parameters
     ----------
-    profiles : mapping
-        The profiles of the configuration.
+    full_config : mapping
+        botocore's ``Session.full_config``.
     name : str
         The profile to start with.
 
@@ -80,6 +80,7 @@ def fault(profiles: Mapping[str, Mapping[str, Any]], name: str) -> ProfileError 
     ProfileError or None
         Which profile and which key is at fault; None if it is none of a role's keys.
     """
+    profiles: Mapping[str, Mapping[str, Any]] = full_config["profiles"]
     path = [name]
     while True:
         current = path[-1]
@@ -89,15 +90,16 @@ def fault(profiles: Mapping[str, Mapping[str, Any]], name: str) -> ProfileError 
             return None
         if len(path) > 1 and (_has_keys(profile) or not is_role):
             return _fault_of_keys(current, profile, path)
-        found = _fault_of_role(current, profile, profiles, path)
+        found = _fault_of_role(current, profile, full_config, path)
         if found is not None or "source_profile" not in profile:
             return found
         path.append(profile["source_profile"])
 
 
 def _fault_of_role(
-    name: str, profile: Mapping[str, Any], profiles: Mapping[str, Mapping[str, Any]], path: list[str]
+    name: str, profile: Mapping[str, Any], full_config: Mapping[str, Any], path: list[str]
 ) -> ProfileError | None:
+    profiles: Mapping[str, Mapping[str, Any]] = full_config["profiles"]
     source, credential_source = profile.get("source_profile"), profile.get("credential_source")
     if source is not None and credential_source is not None:
         return ProfileError(
@@ -120,6 +122,8 @@ def _fault_of_role(
             f"Profile {name} has a role_arn, but neither source_profile nor credential_source.",
             "Add source_profile = NAME (or credential_source) to it in ~/.aws/config, or pass a source: --profile NAME.",
         )
+    if source not in profiles and (section := section_fault(source, full_config)) is not None:
+        return section
     if source not in profiles:
         close = difflib.get_close_matches(str(source), profiles, n=1)
         return ProfileError(
