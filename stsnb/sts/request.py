@@ -272,7 +272,9 @@ def _read_policy(value: Any) -> str:
             RuntimeError,
             TypeError,
         ) as error:  # a name that no file can have, a home that is not there
-            raise ValueError(Fault(f"{where} can't be read: {error}.", "Check the path.")) from None
+            raise ValueError(
+                Fault(f"{where} can't be read: {str(error).rstrip('.')}.", "Check the path.")
+            ) from None
     if isinstance(value, str):
         try:
             value = json.loads(value)

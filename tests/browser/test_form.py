@@ -189,7 +189,7 @@ def test_a_refusal_is_shown_in_it_with_what_to_do(notebook: Notebook, sts: Scrip
     field(form, "Role").fill(ROLE)
     field(form, "Role").press("Enter")
     failure = form.get_by_role("alert")
-    expect(failure).to_contain_text("role-for-s3-fileserver does not let you in")
+    expect(failure).to_contain_text("assume role-for-s3-fileserver")
     expect(failure).to_contain_text('"AWS": "arn:aws:iam::123456789012:user/myid"')
     expect(field(form, "Role")).to_be_focused()
     notebook.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
