@@ -225,5 +225,5 @@ class AssumeRoleFetcher:
                 source=source,
                 region=self._region,
                 profile=source.owner,
-                environ=source.environ,
+                environ=source.environ(),
             ) from None

@@ -125,11 +125,6 @@ class Source:
 
         return make()
 
-    @property
-    def environ(self) -> Mapping[str, str]:
-        """The environment as it was without any role of stsnb."""
-        return self._environ
-
     def up_to_date(self) -> Source:
         """Return this source, or the same found anew if the user's files have changed since.
 

@@ -179,7 +179,7 @@ def test_a_role_outlives_its_mfa_session_says_so_and_goes_on_with_a_new_code(
     assert held.needs_code
     wait_until("the role has ended", lambda: ends(held))
     with pytest.raises(
-        AssumeRoleError, match=r"cannot be renewed: The MFA session of .*refresh\(token_code=…\)"
+        AssumeRoleError, match=r"could not be renewed: The MFA session of .*refresh\(token_code=…\)"
     ):
         client.get_caller_identity()
     assert short.calls == calls  # nothing that could only be refused was sent
@@ -345,7 +345,7 @@ def test_what_is_no_code_is_not_sent(
 def test_a_role_without_a_device_needs_no_code(sts: ScriptedSTS) -> None:
     held = stsnb.assume_role(ROLE)
     assert (held.serial_number, held.needs_code) == (None, False)
-    with pytest.raises(AssumeRoleError, match="without an MFA device. Leave out the code"):
+    with pytest.raises(AssumeRoleError, match=r"without an MFA device\. Leave out the code"):
         held.refresh("493817")
 
 
@@ -476,7 +476,7 @@ def test_a_widgets_callback_asks_nobody(sts: ScriptedSTS, device: MFADevice, tmp
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
-    assert "you can't be asked for it here" in "".join(shown)
+    assert "be asked for it here" in "".join(shown)
     assert "asked'," not in "".join(shown)
     assert sts.requests == []
 
