@@ -77,6 +77,7 @@ def resolve(role: str, given: Mapping[str, Any], environ: Mapping[str, str]) -> 
         raise InvalidRequestError(
             [(name, _placed(name, fault, named, said, asked)) for name, fault in error.faults]
         ) from None
+    _check_kinds(how)
     _check_chain(how["chain"], how["profile"], request)
     refresh, live = how.pop("refresh"), bool(how.pop("live"))
     return ResolvedRequest(
@@ -101,6 +102,17 @@ def _placed(
     if named is None or name not in said or name in asked:
         return fault
     return fault.at(f"{KEY_OF_PARAMETER[name]} of profile {named.name}")
+
+
+def _check_kinds(how: Mapping[str, Any]) -> None:
+    """Refuse values of a wrong type among the parameters that STS does not see."""
+    faults = [
+        (name, Fault(f"Invalid {name}: {shorten(how[name])}.", f"It must be {words}."))
+        for name, (kind, words) in settings.OWN_KINDS.items()
+        if name != "chain" and how[name] is not None and not isinstance(how[name], kind)
+    ]
+    if faults:
+        raise InvalidRequestError(faults)
 
 
 def _check_chain(chain: object, profile: str | None, request: AssumeRoleRequest) -> None:

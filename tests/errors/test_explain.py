@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import stsnb
-import stsnb.sources.source
+from stsnb import AssumeRoleError
+from stsnb.kernel import kernel
 from tests.errors.why import (
     HALF,
     address,
+    unchanged,
     why,
 )
 from tests.scripted_sts import ROLE, SECRET_MARK, ScriptedSTS
@@ -58,9 +67,65 @@ def test_a_renewal_that_is_answered_by_half_of_the_credentials_does_not_show_the
 
 
 def test_an_answer_without_the_roles_id_is_a_role_all_the_same(sts: ScriptedSTS) -> None:
-    user = "<AssumedRoleUser><Arn>arn:aws:sts:::assumed-role/name/session</Arn></AssumedRoleUser>"
+    user = "<AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/role-for-s3-fileserver/session</Arn></AssumedRoleUser>"
     answer = f"{HALF}<SessionToken>{SECRET_MARK}</SessionToken></Credentials>{user}"
     sts.answers(answer + "</AssumeRoleResult></AssumeRoleResponse>")
     role = stsnb.assume_role(ROLE)
     assert role.role_id is None
-    assert role.arn == "arn:aws:sts:::assumed-role/name/session"
+    assert role.arn == "arn:aws:sts::123456789012:assumed-role/role-for-s3-fileserver/session"
+
+
+# --- values of a wrong type ---------------------------------------------------------------------------------------
+
+PARAMETERS = [name for name in inspect.signature(stsnb.assume_role).parameters if name != "policy"]
+# For each parameter those that are of a right type.
+RIGHT = {
+    "policy_arns": {"list"},
+    "transitive_tag_keys": {"list"},
+    "tags": {"dict"},
+    "web_identity_token_file": {"Path"},
+}
+VALUES: dict[str, object] = {
+    "number": 5,
+    "float": 0.5,
+    "bytes": b"work",
+    "Path": Path("/stsnb/work"),
+    "list": ["work"],
+    "dict": {1: 2},
+    "object": object(),
+    "class": str,
+}
+
+
+WRONG = [(name, kind) for name in PARAMETERS for kind in VALUES if kind not in RIGHT.get(name, ())]
+
+
+@pytest.mark.parametrize(("name", "kind"), WRONG)
+def test_a_value_of_a_wrong_type_gets_a_sentence(name: str, kind: str, sts: ScriptedSTS) -> None:
+    parameters: dict[str, Any] = {"role": ROLE, name: VALUES[kind]}
+    with unchanged(), pytest.raises(AssumeRoleError, match="Invalid "):
+        stsnb.assume_role(parameters.pop("role"), **parameters)
+    assert sts.requests == []
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    role=st.just(ROLE) | ANYTHING,
+    given=st.dictionaries(st.sampled_from([*PARAMETERS[1:], "policy"]), ANYTHING),
+)
+def test_whatever_is_passed_only_sentences_come_out(
+    role: Any, given: dict[str, Any], sts: ScriptedSTS
+) -> None:
+    try:
+        stsnb.assume_role(role, **given)
+    except AssumeRoleError as error:
+        assert error.happened.endswith(".")  # noqa: PT017
+    finally:
+        kernel.reset()

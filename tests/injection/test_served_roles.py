@@ -601,7 +601,7 @@ def test_while_sts_is_away_what_is_good_is_served_and_then_it_is_told_why_not(
     status, said = ask()
     assert status == 503
     assert "The session of the role role-for-s3-fileserver ended at" in said["message"]
-    assert "and could not be renewed" in said["message"]
+    assert "and cannot be renewed" in said["message"]
     sts.recovers()
     sts.seconds = 3600
     wait_until("it is served again", lambda: ask()[0] == 200)
