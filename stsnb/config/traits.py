@@ -120,8 +120,8 @@ def configure(shell: InteractiveShell) -> None:
         _configurables(shell).append(AssumeRole(parent=shell))
     except TraitError as error:
         raise AssumeRoleError(
-            f"The configuration of AssumeRole cannot be used, so that stsnb was not loaded. {error}",
-            "Mend it where it stands (ipython_config.py, ipython_kernel_config.py or the command line), and start anew.",
+            f"Invalid configuration of AssumeRole, so stsnb was not loaded. {error}",
+            "Fix it in ipython_config.py, ipython_kernel_config.py or on the command line, then restart.",
         ) from None
 
 

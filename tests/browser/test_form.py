@@ -149,13 +149,13 @@ def test_it_says_what_is_wrong_where_it_is_wrong(notebook: Notebook, sts: Script
     field(form, "Role").fill("arn:aws:iam::12345:role/role-for-s3-fileserver")
     field(form, "Session name").fill("Role Session 1")
     expect(form).to_contain_text("it contains a space. Use letters, digits and _ + = , . @ -.")
-    expect(go(form)).to_have_text("Mend the role")
+    expect(go(form)).to_have_text("Fix the role")
     expect(field(form, "Role")).to_have_attribute("aria-invalid", "true")
     assert field(form, "Role").get_attribute("aria-describedby") == form.locator(
         ".stsnb-fault:visible"
     ).first.get_attribute("id")
     field(form, "Role").fill(ROLE)
-    expect(go(form)).to_have_text("Mend the session name")
+    expect(go(form)).to_have_text("Fix the session name")
     go(form).click(force=True)  # playwright takes aria-disabled for disabled
     expect(field(form, "Session name")).to_be_focused()
 
@@ -291,7 +291,7 @@ def test_badge_and_form_in_one_notebook(embedded_aws: EmbeddedAWS, notebook: Not
     field(form, "Role").fill("arn:aws:iam::123456789012:role/role-for-archive")
     field(form, "Session name").fill("Role Session 1")
     field(form, "Region").focus()
-    expect(go(form)).to_have_text("Mend the session name")
+    expect(go(form)).to_have_text("Fix the session name")
     expect(time_of(badge(notebook, 1))).to_have_text("59 min")
     notebook.cell(3).evaluate("cell => (cell.style.display = 'none')")
     notebook.screenshot(

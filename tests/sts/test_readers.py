@@ -10,7 +10,7 @@ from stsnb.sts.readers import READERS, read_token_code
 
 @pytest.mark.parametrize("name", READERS)
 def test_a_value_of_a_wrong_type_is_a_fault_with_a_remedy(name: str) -> None:
-    with pytest.raises(ValueError, match=".") as refused:
+    with pytest.raises(ValueError, match=r"\.") as refused:
         READERS[name](object())
     fault = refused.value.args[0]
     assert isinstance(fault, Fault)
