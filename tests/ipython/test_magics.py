@@ -200,7 +200,7 @@ def test_help_names_every_option(shell: InteractiveShell, capsys: pytest.Capture
         (f"{ROLE} me --tags team=a --tags team=b", "A tag key was given twice"),
         (f"{ROLE} me --policy '{{\"Version\": 1}}'", "JSON does not survive a magic line"),
         (f"{ROLE} me --policy ~nobody-of-that-name/x.json", "names a home folder that is not there"),
-        (f"{ROLE} me --policy nowhere.json", "nowhere.json cannot be read: No such file"),
+        (f"{ROLE} me --policy nowhere.json", "nowhere.json can't be read: No such file"),
         (f"{ROLE} --role-arn {ROLE} me", "Two roles were given"),
         (f"{ROLE} me --role-session-name me", "Two session names were given"),
         ("--role-session-name me", "No role was given"),
@@ -211,7 +211,7 @@ def test_help_names_every_option(shell: InteractiveShell, capsys: pytest.Capture
         ),
         (f"{ROLE} me --profile nobody", "There is no profile 'nobody'"),
         (f"{ROLE} --chain", "No role is active to chain from"),
-        (f"{ROLE} --web-identity-token-file nowhere", "'nowhere' cannot be read: No such file"),
+        (f"{ROLE} --web-identity-token-file nowhere", "'nowhere' can't be read: No such file"),
         (
             f"{ROLE} --web-identity-token-file nowhere --external-id ext-1",
             "no external id with a web identity",
