@@ -1,11 +1,12 @@
-"""What shows more than a person should see: botocore's records of a call to STS, and where an interrupt hit it."""
+"""Keeps secrets out of botocore's log records, an interrupt's traceback, and what messages quote."""
 
 from __future__ import annotations
 
 import functools
 import logging
+import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
@@ -21,9 +22,10 @@ class _NoSecrets(logging.Filter):
         return not getattr(_asking, "now", False)
 
 
-# These three log headers (with the caller's session token) and bodies (with the role's credentials).
-for _name in ("botocore.endpoint", "botocore.auth", "botocore.parsers"):
-    logging.getLogger(_name).addFilter(_NoSecrets())
+# These log headers (with the caller's session token), bodies (with the role's credentials), what a container's endpoint
+# answered, and the tracebacks of what a credential_process printed or a header could not hold.
+for _name in ("endpoint", "auth", "parsers", "httpsession", "utils", "credentials", "tokens"):
+    logging.getLogger(f"botocore.{_name}").addFilter(_NoSecrets())
 
 
 @contextmanager
@@ -61,3 +63,49 @@ def bare_interrupt(function: F) -> F:
         raise KeyboardInterrupt
 
     return cast(F, call)
+
+
+def without_password(url: str) -> str:
+    """Return an address without the user, the password and the query that it may hold.
+
+    A password may contain any character, ``@``, ``/`` and ``?`` among them: in doubt more is left out.
+
+    Parameters
+    ----------
+    url : str
+        The address, or what was configured as one.
+
+    Returns
+    -------
+    str
+    """
+    scheme, slashes, rest = url.partition("//") if "//" in url else ("", "", url)
+    head, mark, query = re.split(r"([?#])", rest, maxsplit=1) if re.search(r"[?#]", rest) else (rest, "", "")
+    if "@" in query:  # of a password with a question mark in it, or of a query's value
+        return f"{scheme}{slashes}…"
+    return f"{scheme}{slashes}{head.rpartition('@')[2]}{f'{mark}…' if mark else ''}"
+
+
+def quoted(text: str, secrets: Iterable[str] = (), most: int = 400) -> str:
+    """Return the words of a server or a library on one line, shortened, without secrets.
+
+    Parameters
+    ----------
+    text : str
+        The words.
+    secrets : iterable of str
+        What to leave out, beside the passwords of addresses.
+    most : int
+        How many characters to return.
+
+    Returns
+    -------
+    str
+        Without a full stop at its end.
+    """
+    for secret in secrets:
+        for shown in (secret, repr(secret)[1:-1]):
+            text = text.replace(shown, "…")
+    text = re.sub(r"\b\w+://[^\s\"'<>]+", lambda url: without_password(url[0]), text)
+    text = " ".join(text.split()).rstrip(".")
+    return text if len(text) <= most else text[: most - 1] + "…"

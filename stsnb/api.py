@@ -13,6 +13,7 @@ from stsnb.errors.explain import explain
 from stsnb.kernel import kernel
 from stsnb.resolve import resolve
 from stsnb.roles.assumed_role import AssumedRole
+from stsnb.sts.arn import shorten
 
 
 @bare_interrupt
@@ -130,10 +131,13 @@ def assume_role(
         "refresh": refresh,
         "live": live,
     }
+    if not isinstance(inject, bool):
+        raise AssumeRoleError(f"Invalid inject: {shorten(inject)}.", "It must be True or False.")
+    environ = kernel.environ_of_user()
     try:
-        resolved = resolve(role, given, kernel.environ_of_user())
+        resolved = resolve(role, given, environ)
     except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
-        raise explain(error) from None
+        raise explain(error, environ=environ) from None
     if live and not inject:
         raise AssumeRoleError(
             "live=True has no effect with inject=False: no child process acts as the role.",

@@ -23,6 +23,7 @@ from stsnb.roles.source_settings import settings_of
 from stsnb.sources.mfa import MFASessions
 from stsnb.sources.source import Source
 from stsnb.sources.source_cache import SourceCache, SourceKey
+from stsnb.sts.fault import Fault
 from stsnb.sts.request import AssumeRoleRequest, InvalidRequestError
 from stsnb.sts.response import AssumeRoleResponse
 
@@ -155,7 +156,14 @@ class Kernel:
         except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
             self._sources.forget(key)
             named = profile or role_profile or self._profile_of_user()
-            raise explain(error, request=request, source=source, region=region, profile=named) from None
+            raise explain(
+                error,
+                request=request,
+                source=source,
+                region=region,
+                profile=named,
+                environ=self.environ_of_user(),
+            ) from None
         if inject:
             try:
                 self._change(lambda: self._scopes.activate(role))
@@ -300,7 +308,7 @@ class Kernel:
             return chain
         active = self.current()
         if active is None:
-            none = "No role is active to chain from: assume that role first, or leave out chain."
+            none = Fault("No role is active to chain from.", "Assume one first, or leave out chain.")
             raise InvalidRequestError([("chain", none)])
         if active.chained_from is not None and active.role_arn == str(request.role_arn):
             return active.chained_from  # the cell was run again

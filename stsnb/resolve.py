@@ -9,6 +9,7 @@ from stsnb.config import settings
 from stsnb.roles.assumed_role import AssumedRole
 from stsnb.sources.profiles import KEY_OF_PARAMETER, RoleProfile, role_profile
 from stsnb.sts.arn import shorten
+from stsnb.sts.fault import Fault
 from stsnb.sts.limits import MAX_CHAINED_DURATION_SECONDS
 from stsnb.sts.request import NOT_WITH_WEB_IDENTITY, AssumeRoleRequest, InvalidRequestError
 
@@ -48,7 +49,7 @@ def resolve(role: str, given: Mapping[str, Any], environ: Mapping[str, str]) -> 
     Raises
     ------
     InvalidRequestError
-        With all the faults of the request, each a sentence.
+        With all the faults of the request.
     stsnb.sources.profile_errors.ProfileError
         There is no such profile, or it cannot be used.
     botocore.exceptions.ConfigParseError
@@ -74,8 +75,9 @@ def resolve(role: str, given: Mapping[str, Any], environ: Mapping[str, str]) -> 
         request = AssumeRoleRequest.of(role, **general)
     except InvalidRequestError as error:
         raise InvalidRequestError(
-            [(name, _told(name, sentence, named, said, asked)) for name, sentence in error.faults]
+            [(name, _placed(name, fault, named, said, asked)) for name, fault in error.faults]
         ) from None
+    _check_kinds(how)
     _check_chain(how["chain"], how["profile"], request)
     refresh, live = how.pop("refresh"), bool(how.pop("live"))
     return ResolvedRequest(
@@ -93,23 +95,38 @@ def _profile_of(role: object, environ: Mapping[str, str]) -> RoleProfile | None:
     return role_profile(role.strip(), environ)
 
 
-def _told(
-    name: str, sentence: str, named: RoleProfile | None, said: Mapping[str, Any], asked: Mapping[str, Any]
-) -> str:
-    """Add to a fault which key it comes from, if it stands in a profile."""
+def _placed(
+    name: str, fault: Fault, named: RoleProfile | None, said: Mapping[str, Any], asked: Mapping[str, Any]
+) -> Fault:
+    """Add to a fault the key that it comes from, if that is a profile's."""
     if named is None or name not in said or name in asked:
-        return sentence
-    return f"{sentence.removesuffix('.')} ({KEY_OF_PARAMETER[name]} of profile {named.name})."
+        return fault
+    return fault.at(f"{KEY_OF_PARAMETER[name]} of profile {named.name}")
+
+
+def _check_kinds(how: Mapping[str, Any]) -> None:
+    """Refuse values of a wrong type among the parameters that STS does not see."""
+    faults = [
+        (name, Fault(f"Invalid {name}: {shorten(how[name])}.", f"It must be {words}."))
+        for name, (kind, words) in settings.OWN_KINDS.items()
+        if name != "chain" and how[name] is not None and not isinstance(how[name], kind)
+    ]
+    if faults:
+        raise InvalidRequestError(faults)
 
 
 def _check_chain(chain: object, profile: str | None, request: AssumeRoleRequest) -> None:
-    """Refuse what contradicts itself: a role is asked for with one identity."""
+    """Refuse two identities to call STS with."""
     if not chain:
         return
     if not isinstance(chain, (AssumedRole, bool)):
-        what = f"chain is True for the role in force, or a role that was assumed, not {shorten(chain)}."
-        raise InvalidRequestError([("chain", what)])
+        invalid = Fault(
+            f"Invalid chain: {shorten(chain)}.", "It must be True (the active role) or an AssumedRole."
+        )
+        raise InvalidRequestError([("chain", invalid)])
     for name, held in (("profile", profile), ("web_identity_token_file", request.web_identity_token_file)):
         if held is not None:
-            one = f"The role is asked for either with another role (chain) or with {name}: give one of them."
+            one = Fault(
+                f"chain and {name} can't be combined.", "Both name the credentials that call STS: pass one."
+            )
             raise InvalidRequestError([("chain", one)])

@@ -199,6 +199,6 @@ def test_it_works_in_a_terminal(embedded_aws: EmbeddedAWS, tmp_path: Path) -> No
     )  # fmt: skip
     shown = run.stdout + run.stderr
     assert shown.count("role-for-s3-fileserver · 123456789012 · RoleSession1 · until ") == 2
-    assert "role-for-payroll does not let you in" in shown
+    assert "assume role-for-payroll" in shown
     assert "Traceback" not in shown
     assert "Dropped role-for-s3-fileserver" in shown

@@ -31,8 +31,8 @@ ALIAS_PARAMETERS = (
     "refresh",
     "live",
 )
-# Those that are not sent to STS, with their types.
-_OWN_KINDS = {
+#: Those that STS does not see, with their types.
+OWN_KINDS = {
     "profile": (str, "text"),
     "region": (str, "text"),
     "chain": (bool, "True or False"),
@@ -182,7 +182,7 @@ def alias_fault(alias: object, held: object) -> str | None:
             return f"{named} has an invalid key {shorten(name)}. {_instead(name)}"
     if held.get("role_arn") is None:
         return f"{named} has no role_arn. Add the ARN of its role."
-    for name, (kind, words) in _OWN_KINDS.items():
+    for name, (kind, words) in OWN_KINDS.items():
         if held.get(name) is not None and not (isinstance(held[name], kind) and held[name] != ""):
             return f"{named} has {name} {shorten(held[name])}, which must be {words}."
     return _request_fault(named, held)
@@ -210,9 +210,9 @@ def general_fault(name: str, value: Any) -> str | None:
     elif name == "duration_seconds":
         faults = limits.duration_faults(value)
     elif name == "region" and not (value and set(value) <= limits.WORD):
-        faults = [f"{shorten(value)} is not a region name, such as ap-northeast-2."]
+        return f"Invalid region: {shorten(value)}. Use a name such as ap-northeast-2."
     else:
-        faults = []
+        return None
     return " ".join(faults) or None
 
 
@@ -236,7 +236,7 @@ def _instead(name: object) -> str:
 def _request_fault(named: str, held: Mapping[str, Any]) -> str | None:
     from stsnb.sts.request import AssumeRoleRequest, InvalidRequestError  # as above
 
-    asked = {name: value for name, value in held.items() if name not in _OWN_KINDS}
+    asked = {name: value for name, value in held.items() if name not in OWN_KINDS}
     if _names_file(asked.get("policy")):
         del asked["policy"]
     try:

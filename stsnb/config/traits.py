@@ -119,8 +119,8 @@ def configure(shell: InteractiveShell) -> None:
         _configurables(shell).append(AssumeRole(parent=shell))
     except TraitError as error:
         raise AssumeRoleError(
-            f"The configuration of AssumeRole is invalid, so stsnb was not loaded. {error}",
-            "Fix it in ipython_config.py, ipython_kernel_config.py or the command line, and restart.",
+            f"Invalid configuration of AssumeRole, so stsnb was not loaded. {error}",
+            "Fix it in ipython_config.py, ipython_kernel_config.py or on the command line, then restart.",
         ) from None
 
 

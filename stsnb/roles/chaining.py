@@ -9,6 +9,7 @@ from botocore.credentials import Credentials
 
 from stsnb.sources.source import Source
 from stsnb.sts.arn import RoleArn
+from stsnb.sts.fault import Fault
 from stsnb.sts.limits import MAX_CHAINED_DURATION_SECONDS
 from stsnb.sts.request import AssumeRoleRequest
 
@@ -62,7 +63,7 @@ class RoleSource(Source):
         return self._role.arn
 
 
-def duration_fault(request: AssumeRoleRequest, source: Source) -> list[tuple[str, str]]:
+def duration_fault(request: AssumeRoleRequest, source: Source) -> list[tuple[str, Fault]]:
     """Check the duration that is requested with a role's credentials, for which AWS has a lower limit.
 
     Parameters
@@ -74,15 +75,15 @@ def duration_fault(request: AssumeRoleRequest, source: Source) -> list[tuple[str
 
     Returns
     -------
-    list of (str, str)
+    list of (str, Fault)
         One fault, as in `stsnb.sts.request.InvalidRequestError`, or none. A server without accounts is not AWS
         and may have other limits.
     """
     seconds = request.duration_seconds or 0
     if source.role is None or not request.role_arn.account_id or seconds <= MAX_CHAINED_DURATION_SECONDS:
         return []
-    sentence = (
-        f"The duration is {seconds} seconds, but {request.role_arn.name} is asked for with {source.role}, and a role that"
-        f" is assumed with another's session lasts at most {MAX_CHAINED_DURATION_SECONDS} (role chaining): leave it out."
+    fault = Fault(
+        f"Invalid duration for role chaining: {seconds} s.",
+        f"A role that is assumed with another role ({source.role}) can have at most {MAX_CHAINED_DURATION_SECONDS} s.",
     )
-    return [("duration_seconds", sentence)]
+    return [("duration_seconds", fault)]

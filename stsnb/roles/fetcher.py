@@ -14,6 +14,7 @@ from stsnb.roles.credentials import RoleCredentials
 from stsnb.sources.mfa import NEARLY_ENDED, MFASession, MFASessions, MFASource, NotOfferedError
 from stsnb.sources.prompt import NobodyToAskError, ask
 from stsnb.sources.source import Source
+from stsnb.sts.fault import Fault
 from stsnb.sts.request import AssumeRoleRequest, InvalidRequestError
 from stsnb.sts.response import AssumeRoleResponse, is_refusal
 
@@ -154,7 +155,9 @@ class AssumeRoleFetcher:
         if request.serial_number is None:
             if given is None:
                 return None
-            needless = f"{request.role_arn.name} was assumed without an MFA device: it needs no code."
+            needless = Fault(
+                f"{request.role_arn.name} was assumed without an MFA device.", "Leave out the code."
+            )
             raise InvalidRequestError([("token_code", needless)])
         self._base = self._base.up_to_date()
         session = self._mfa_sessions.of(self._base, request.serial_number)
@@ -217,5 +220,10 @@ class AssumeRoleFetcher:
             yield
         except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
             raise explain(
-                error, request=request, source=source, region=self._region, profile=source.owner
+                error,
+                request=request,
+                source=source,
+                region=self._region,
+                profile=source.owner,
+                environ=source.environ(),
             ) from None

@@ -1,4 +1,4 @@
-"""Why a profile's role has no credentials to be assumed with: which profile, which key, and what to do."""
+"""What is wrong with a profile, or with the source of its role: which profile, which key, and what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stsnb.sts.arn import shorten
 
 
 class ProfileError(Exception):
-    """A profile cannot be used as it stands.
+    """A profile can't be used as it is configured.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class ProfileError(Exception):
         self.advice = advice
 
 
-# What gives a profile credentials of its own, beside keys.
+# The keys that give a profile credentials of its own, beside access keys.
 _PROVIDERS = (
     "sso_session",
     "sso_start_url",
@@ -42,21 +42,45 @@ _CREDENTIAL_SOURCES = {
 }
 
 
-def fault(profiles: Mapping[str, Mapping[str, Any]], name: str) -> ProfileError | None:
-    """Find out why botocore found no credentials by way of a profile with ``role_arn``.
+def section_fault(name: str, full_config: Mapping[str, Any]) -> ProfileError | None:
+    """Find a section of ~/.aws/config that was meant as a profile, but is not called one.
 
     Parameters
     ----------
-    profiles : mapping
-        The profiles of the configuration.
     name : str
-        That with which it began.
+        The profile.
+    full_config : mapping
+        botocore's ``Session.full_config``.
+
+    Returns
+    -------
+    ProfileError or None
+        None if there is no section of that name.
+    """
+    if not isinstance(full_config.get(name), Mapping) or name in ("profiles", "sso_sessions", "services"):
+        return None
+    return ProfileError(
+        f"There is no profile {name}: ~/.aws/config has a section [{name}], but no [profile {name}].",
+        f"Rename the section to [profile {name}].",
+    )
+
+
+def fault(full_config: Mapping[str, Any], name: str) -> ProfileError | None:
+    """Find out why botocore found no credentials for a profile with ``role_arn``.
+
+    Parameters
+    ----------
+    full_config : mapping
+        botocore's ``Session.full_config``.
+    name : str
+        The profile to start with.
 
     Returns
     -------
     ProfileError or None
         Which profile and which key is at fault; None if it is none of a role's keys.
     """
+    profiles: Mapping[str, Mapping[str, Any]] = full_config["profiles"]
     path = [name]
     while True:
         current = path[-1]
@@ -66,54 +90,57 @@ def fault(profiles: Mapping[str, Mapping[str, Any]], name: str) -> ProfileError 
             return None
         if len(path) > 1 and (_has_keys(profile) or not is_role):
             return _fault_of_keys(current, profile, path)
-        found = _fault_of_role(current, profile, profiles, path)
+        found = _fault_of_role(current, profile, full_config, path)
         if found is not None or "source_profile" not in profile:
             return found
         path.append(profile["source_profile"])
 
 
 def _fault_of_role(
-    name: str, profile: Mapping[str, Any], profiles: Mapping[str, Mapping[str, Any]], path: list[str]
+    name: str, profile: Mapping[str, Any], full_config: Mapping[str, Any], path: list[str]
 ) -> ProfileError | None:
+    profiles: Mapping[str, Mapping[str, Any]] = full_config["profiles"]
     source, credential_source = profile.get("source_profile"), profile.get("credential_source")
     if source is not None and credential_source is not None:
         return ProfileError(
             f"Profile {name} has both source_profile and credential_source.",
-            "Take one of them away in ~/.aws/config.",
+            "Delete one of them in ~/.aws/config.",
         )
     if credential_source is not None:
         if credential_source in _CREDENTIAL_SOURCES:
             where = _CREDENTIAL_SOURCES[credential_source]
             return ProfileError(
-                f"Profile {name} takes its credentials from {where}, as its credential_source = {credential_source} says, and there are none.",
-                "Set them there, or name a source_profile in its place.",
+                f"Profile {name} has credential_source = {credential_source}, but {where} has no credentials.",
+                "Set them there, or use source_profile instead.",
             )
         return ProfileError(
-            f"Profile {name} has credential_source = {shorten(credential_source)}, which is no source.",
-            f"Write {', '.join(list(_CREDENTIAL_SOURCES)[:-1])} or {list(_CREDENTIAL_SOURCES)[-1]}, as they stand here.",
+            f"Profile {name} has an invalid credential_source: {shorten(credential_source)}.",
+            f"Set it to {', '.join(list(_CREDENTIAL_SOURCES)[:-1])} or {list(_CREDENTIAL_SOURCES)[-1]}.",
         )
     if source is None:
         return ProfileError(
             f"Profile {name} has a role_arn, but neither source_profile nor credential_source.",
-            "Add source_profile = NAME (or credential_source) to it in ~/.aws/config, or name a source: --profile NAME.",
+            "Add source_profile = NAME (or credential_source) to it in ~/.aws/config, or pass a source: --profile NAME.",
         )
+    if source not in profiles and (section := section_fault(source, full_config)) is not None:
+        return section
     if source not in profiles:
         close = difflib.get_close_matches(str(source), profiles, n=1)
         return ProfileError(
-            f"Profile {name} has source_profile = {shorten(source)}, and there is no such profile.",
-            f"Did you mean {close[0]}? Mend it in ~/.aws/config." if close else "Mend it in ~/.aws/config.",
+            f"Profile {name} has source_profile = {shorten(source)}, but there is no such profile.",
+            f"Did you mean {close[0]}? Fix it in ~/.aws/config." if close else "Fix it in ~/.aws/config.",
         )
     if source == name and len(path) == 1:
         if _has_keys(profile):
             return _fault_of_keys(name, profile, [name, name])
         return ProfileError(
-            f"Profile {name} has itself as source_profile, and no keys.",
-            "Name a profile that has credentials, or add keys to this one.",
+            f"Profile {name} is its own source_profile and has no keys.",
+            "Set source_profile to a profile that has credentials, or add keys to this one.",
         )
     if source in path:
         return ProfileError(
-            f"The source_profile keys of {', '.join(path[path.index(source) :])} run in a loop and reach no credentials.",
-            "Let one of them name a profile that has credentials.",
+            f"The profiles {', '.join(path[path.index(source) :])} are each other's source_profile, in a loop.",
+            "Set source_profile of one of them to a profile that has credentials.",
         )
     return None
 
@@ -126,19 +153,19 @@ def _fault_of_keys(name: str, profile: Mapping[str, Any], path: list[str]) -> Pr
         there = next(key for key in keys if key in profile)
         return ProfileError(
             f"{whose} has {there}, but no {missing[0]}.",
-            f"Add it beside the other: `aws configure --profile {name}` asks for both.",
+            f"Add it: `aws configure --profile {name}` asks for both.",
         )
     sso = next((key for key in ("sso_session", "sso_start_url") if key in profile), None)
     missing_of_sso = [f"no {key}" for key in ("sso_account_id", "sso_role_name") if key not in profile]
     if missing and sso is not None and missing_of_sso:
         return ProfileError(
             f"{whose} has {sso}, but {' and '.join(missing_of_sso)}.",
-            f"`aws configure sso --profile {name}` asks for all that it needs.",
+            f"Add what is missing: `aws configure sso --profile {name}` asks for all of it.",
         )
     if missing and not any(key in profile for key in _PROVIDERS):
         return ProfileError(
             f"{whose} has no credentials.",
-            f"`aws configure --profile {name}` (keys) or `aws configure sso --profile {name}` gives it some.",
+            f"Add them: `aws configure --profile {name}` (keys) or `aws configure sso --profile {name}`.",
         )
     return None
 

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.hooks import HierarchicalEmitter
 
 from stsnb.sources.isolated_session import IsolatedSession
-from stsnb.sources.profile_errors import ProfileError
+from stsnb.sources.profile_errors import ProfileError, section_fault
 from stsnb.sts.arn import shorten
 
 # The keys of a profile, and what STS's parameter is called here (AWS CLI user guide, "Using an IAM role").
@@ -69,7 +69,7 @@ class RoleProfile:
         Raises
         ------
         ProfileError
-            For a duration that is no number, which botocore passes over.
+            For a duration that is not a number, which botocore ignores.
         """
         names = _KEYS_OF_WEB_IDENTITY if self.web_identity and not with_credentials else _KEYS
         found: dict[str, Any] = {name: self.keys[key] for key, name in names.items() if key in self.keys}
@@ -78,8 +78,8 @@ class RoleProfile:
                 found["duration_seconds"] = int(found["duration_seconds"])
             except ValueError:
                 raise ProfileError(
-                    f"The duration_seconds of profile {self.name} is {shorten(found['duration_seconds'])}, which is not a whole number.",
-                    "Mend it in ~/.aws/config: 900 to 43200.",
+                    f"Invalid duration_seconds of profile {self.name}: {shorten(found['duration_seconds'])}.",
+                    "Set it to a whole number in ~/.aws/config: 900 to 43200.",
                 ) from None
         return found
 
@@ -105,32 +105,38 @@ def role_profile(name: str, environ: Mapping[str, str]) -> RoleProfile:
     botocore.exceptions.ConfigParseError
         A file cannot be parsed.
     """
-    profiles = _profiles(environ)
+    full_config = _full_config(environ)
+    profiles: Mapping[str, Mapping[str, str]] = full_config["profiles"]
     shown = shorten(name)
+    if name not in profiles and (found := section_fault(name, full_config)) is not None:
+        raise found
     if name not in profiles:
         close = difflib.get_close_matches(name, profiles, n=1)
         looks = (
             f"arn:aws:iam::123456789012:role/{name if name.isidentifier() or _is_role_name(name) else 'NAME'}"
         )
         raise ProfileError(
-            f"{shown} is neither a profile of your AWS configuration nor the ARN of a role, which looks like {looks}.",
-            f"Did you mean {close[0]}?" if close else "`aws configure list-profiles` lists the profiles.",
+            f"{shown} is neither a profile nor a role ARN.",
+            f"Did you mean {close[0]}?"
+            if close
+            else f"`aws configure list-profiles` lists the profiles; a role ARN looks like {looks}.",
         )
     profile = profiles[name]
     if not profile.get("role_arn"):
         raise ProfileError(
-            f"Profile {name} has no role_arn, so that it names no role to assume.",
-            f"If it is to ask for another role, name that one and --profile {name}; to make it a role's, add role_arn and source_profile in ~/.aws/config.",
+            f"Profile {name} has no role_arn.",
+            f"To call STS with its credentials, pass a role and --profile {name}; to assume a role by this name, add role_arn and source_profile to it in ~/.aws/config.",
         )
     keys = {key: profile[key] for key in KEY_OF_PARAMETER.values() if key in profile}
     return RoleProfile(name, keys, profile.get("region"))
 
 
-def _profiles(environ: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
+def _full_config(environ: Mapping[str, str]) -> Mapping[str, Any]:
     # Without botocore's own handlers a session is made in half a millisecond; it only reads the files.
-    session = IsolatedSession(lambda: environ, handlers=HierarchicalEmitter())
-    profiles: Mapping[str, Mapping[str, str]] = session.full_config["profiles"]
-    return profiles
+    full_config: Mapping[str, Any] = IsolatedSession(
+        lambda: environ, handlers=HierarchicalEmitter()
+    ).full_config
+    return full_config
 
 
 def _is_role_name(name: str) -> bool:

@@ -196,7 +196,7 @@ def _faults_named(session: IsolatedSession) -> Iterator[None]:
         yield
     except (CredentialRetrievalError, InvalidConfigError, PartialCredentialsError) as error:
         profile = session.get_config_variable("profile") or "default"
-        found = fault(session.full_config["profiles"], profile)
+        found = fault(session.full_config, profile)
         if found is None or error.kwargs.get("provider") == "env":
             raise
         raise found from None

@@ -144,15 +144,15 @@ def read_token(path: str) -> str:
             content = file.read(2 * MAX_TOKEN_LENGTH)
         token = content.decode("ascii").strip()
     except UnicodeDecodeError:
-        raise WebIdentityTokenError(f"{shown} is not text, as a token is.") from None
+        raise WebIdentityTokenError(f"{shown} is not text.") from None
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         reason = getattr(error, "strerror", None) or error
-        raise WebIdentityTokenError(f"{shown} cannot be read: {reason}.") from None
+        raise WebIdentityTokenError(f"{shown} can't be read: {reason}.") from None
     if not token:
         raise WebIdentityTokenError(f"{shown} is empty.")
     if not MIN_TOKEN_LENGTH <= len(token) <= MAX_TOKEN_LENGTH:
         length = f"more than {MAX_TOKEN_LENGTH}" if len(token) > MAX_TOKEN_LENGTH else len(token)
         raise WebIdentityTokenError(
-            f"{shown} has {length} characters; STS takes {MIN_TOKEN_LENGTH} to {MAX_TOKEN_LENGTH}."
+            f"{shown} has {length} characters: a token has {MIN_TOKEN_LENGTH} to {MAX_TOKEN_LENGTH}."
         )
     return token

@@ -5,6 +5,8 @@ from __future__ import annotations
 import string
 from dataclasses import dataclass
 
+from stsnb.sts.fault import Fault
+
 #: How many characters STS takes as RoleArn (STS API reference, AssumeRole).
 MIN_LENGTH, MAX_LENGTH = 20, 2048
 
@@ -63,49 +65,52 @@ class RoleArn:
         Raises
         ------
         ValueError
-            If `text` does not name a role; the message is a sentence on what it is and what is expected.
+            If `text` does not name a role; its argument is a `Fault`.
         """
         text = text.strip()
         shown = shorten(text)
         arn, *parts = text.split(":", 5)
         if arn != "arn" or len(parts) < 5:
             expected = _EXPECTED.replace("NAME", text) if _is_name(text) else _EXPECTED
-            raise ValueError(f"{shown} is not the ARN of a role, which looks like {expected}.")
+            raise ValueError(Fault(f"{shown} is not a role ARN.", f"A role ARN looks like {expected}."))
         partition, service, region, account, resource = parts
         kind, slash, rest = resource.partition("/")
         if service == "sts" and kind == "assumed-role":
             own = cls(partition, account, "/", rest.partition("/")[0])
+            instead = _EXPECTED if own._fault() else own
             raise ValueError(
-                f"{shown} is the ARN of a session of a role; give the role's own ARN, "
-                f"{_EXPECTED if own._fault() else own} (with the role's path, if it has one)."
+                Fault(
+                    f"{shown} is the ARN of a role's session, not of the role.",
+                    f"Use the role's own ARN: {instead} (with the role's path, if it has one).",
+                )
             )
         if service != "iam" or kind != "role" or not slash:
-            what = _KINDS.get(kind, "something else") if service == "iam" else "something else"
+            what = _KINDS.get(kind) if service == "iam" else None
             if service != "iam" and _is_name(service):
                 what = f"a resource of {service}"
-            raise ValueError(f"{shown} names {what}, not a role; a role's ARN looks like {_EXPECTED}.")
+            happened = f"{shown} is {f'the ARN of {what}, not of a role' if what else 'not a role ARN'}."
+            raise ValueError(Fault(happened, f"A role ARN looks like {_EXPECTED}."))
         if not MIN_LENGTH <= len(text) <= MAX_LENGTH:
-            raise ValueError(
-                f"The role's ARN has {len(text)} characters ({shown}); STS takes {MIN_LENGTH} to {MAX_LENGTH}."
-            )
+            happened = f"Invalid role ARN {shown}: {len(text)} characters."
+            raise ValueError(Fault(happened, f"It must have {MIN_LENGTH} to {MAX_LENGTH}."))
         parent, _, name = ("/" + rest).rpartition("/")
         role = cls(partition, account, parent + "/", name)
-        fault = role._fault() or (f"The region must be empty, not {shorten(region)}" if region else None)
+        fault = role._fault() or (f"The region must be empty, not {shorten(region)}." if region else None)
         if fault:
-            raise ValueError(f"{shown} is not the ARN of a role: {fault[0].lower()}{fault[1:]}.")
+            raise ValueError(Fault(f"{shown} is not a role ARN.", fault))
         return role
 
     def _fault(self) -> str | None:
         if not self.partition or not set(self.partition) <= _PARTITION:
-            return f"The partition must be aws, aws-cn, aws-us-gov or the like, not {shorten(self.partition)}"
-        if not _is_account(self.account_id):
-            return f"The account id must be 12 digits, not {shorten(self.account_id)}"
-        if not _is_name(self.name):
             return (
-                f"The role's name must be 1 to 64 letters, digits and _ + = , . @ -, not {shorten(self.name)}"
+                f"The partition must be aws, aws-cn, aws-us-gov or the like, not {shorten(self.partition)}."
             )
+        if not _is_account(self.account_id):
+            return f"The account id must be 12 digits, not {shorten(self.account_id)}."
+        if not _is_name(self.name):
+            return f"The role's name must be 1 to 64 letters, digits and _ + = , . @ -, not {shorten(self.name)}."
         if self.path == "//" or len(self.path) > 512 or not all("!" <= c <= "~" for c in self.path):
-            return f"The path must be at most 512 visible ASCII characters between slashes, not {shorten(self.path)}"
+            return f"The path must be at most 512 visible ASCII characters between slashes, not {shorten(self.path)}."
         return None
 
     @property

@@ -1,4 +1,4 @@
-"""The limits of AssumeRole's parameters, and the sentence for what is beyond them.
+"""The limits of AssumeRole's parameters, and the sentences for a value beyond them.
 
 All are those of the `STS API reference <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>`_;
 botocore checks only types and minimums and sends the rest.
@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from stsnb.sts.arn import shorten
+from stsnb.sts.fault import Fault
 
 MIN_DURATION_SECONDS, MAX_DURATION_SECONDS = 900, 43200
 #: How long a chained session lasts on AWS, in seconds (IAM user guide, "Roles terms and concepts": Role chaining).
@@ -23,12 +24,12 @@ MAX_TAGS = 50
 MAX_SESSION_NAME_LENGTH = 64
 #: Partition and account of a managed policy; the account is ``aws`` for AWS's own.
 MANAGED_POLICY_ARN = re.compile(r"arn:([^:\s]+):iam::([^:\s]*):policy/\S+")
-#: What STS takes in names.
+#: The characters that STS accepts in names.
 WORD = frozenset(string.ascii_letters + string.digits + "_+=,.@-")
 
 
 class Text:
-    """The rule for a parameter of text: its length, and the characters that STS takes."""
+    """The rule for a parameter of text: its length, and the characters that STS accepts."""
 
     def __init__(self, label: str, least: int, most: int, more: str = "") -> None:
         self.label = label
@@ -37,16 +38,15 @@ class Text:
         self.alphabet = WORD | set(more)
         self.described = " ".join(["letters, digits and _ + = , . @ -", *more])
 
-    def faults(self, value: object) -> list[str]:
-        """Return a sentence for each way in which a value is beyond the rule."""
+    def faults(self, value: object) -> list[Fault]:
+        """Return each fault of a value."""
         if not isinstance(value, str):
-            return [f"The {self.label} must be text, not {shorten(value)}."]
+            return [Fault(f"Invalid {self.label}: {shorten(value)}.", "It must be text (a str).")]
         found = _length_faults(self.label, value, self.least, self.most)
         strange = [c for c in value if c not in self.alphabet]
         if strange:
-            found.append(
-                f"The {self.label} {shorten(value)} has {_named(strange)} in it; STS takes {self.described}."
-            )
+            happened = f"Invalid {self.label} {shorten(value)}: it contains {_named(strange)}."
+            found.append(Fault(happened, f"Use {self.described}."))
         return found
 
 
@@ -58,47 +58,50 @@ TEXTS = {
 }
 
 
-def duration_faults(seconds: int) -> list[str]:
-    """Return a sentence if a session cannot be as long, in seconds."""
+def duration_faults(seconds: int) -> list[Fault]:
+    """Return a fault if a session can't be as long, in seconds."""
     if MIN_DURATION_SECONDS <= seconds <= MAX_DURATION_SECONDS:
         return []
-    return [
-        f"The duration is {seconds} seconds; STS takes {MIN_DURATION_SECONDS} to {MAX_DURATION_SECONDS} "
-        "(15 minutes to 12 hours), and at most the role's MaxSessionDuration."
-    ]
+    limits = f"It must be {MIN_DURATION_SECONDS} to {MAX_DURATION_SECONDS} s."
+    return [Fault(f"Invalid duration: {seconds} s.", limits)]
 
 
-def policy_faults(policy: str) -> list[str]:
-    """Return a sentence for a session policy with characters that STS does not take."""
+def policy_faults(policy: str) -> list[Fault]:
+    """Return a fault if a session policy has characters that STS does not accept."""
     strange = next((c for c in policy if not (c in "\t\n\r" or " " <= c <= "\xff")), None)
     if strange is None:
         return []
-    return [f"The session policy has {strange!r} in it; STS takes the characters up to U+00FF."]
+    return [Fault(f"Invalid session policy: it contains {strange!r}.", "Use characters up to U+00FF.")]
 
 
-def policy_arn_faults(arns: Sequence[str]) -> list[str]:
-    """Return a sentence for each fault of the managed session policies."""
+def policy_arn_faults(arns: Sequence[str]) -> list[Fault]:
+    """Return each fault of the managed session policies."""
     found = []
     if len(arns) > MAX_POLICY_ARNS:
-        found.append(f"There are {len(arns)} managed session policies; STS takes at most {MAX_POLICY_ARNS}.")
+        too_many = f"Too many managed session policies: {len(arns)}."
+        found.append(Fault(too_many, f"Pass at most {MAX_POLICY_ARNS}."))
     found += [
-        f"{shorten(arn)} is not the ARN of a managed policy, which looks like arn:aws:iam::aws:policy/NAME."
+        Fault(
+            f"{shorten(arn)} is not the ARN of a managed policy.",
+            "It looks like arn:aws:iam::aws:policy/NAME.",
+        )
         for arn in arns
         if not (MANAGED_POLICY_ARN.fullmatch(arn) and len(arn) <= MAX_POLICY_LENGTH)
     ]
     return found
 
 
-def policy_length_faults(policy: str, arns: Sequence[str]) -> list[str]:
-    """Return a sentence if the session policies together are too long."""
+def policy_length_faults(policy: str, arns: Sequence[str]) -> list[Fault]:
+    """Return a fault if the session policies together are too long."""
     length = len(policy) + sum(map(len, arns))
     if length <= MAX_POLICY_LENGTH:
         return []
-    return [f"The session policies have {length} characters together; STS takes at most {MAX_POLICY_LENGTH}."]
+    happened = f"The session policies are too long: {length} characters."
+    return [Fault(happened, f"Shorten them to at most {MAX_POLICY_LENGTH} characters together.")]
 
 
-def tag_faults(tags: Mapping[str, str]) -> list[str]:
-    """Return a sentence for each fault of the session tags."""
+def tag_faults(tags: Mapping[str, str]) -> list[Fault]:
+    """Return each fault of the session tags."""
     found = []
     folded: dict[str, str] = {}
     for key, value in tags.items():
@@ -106,52 +109,50 @@ def tag_faults(tags: Mapping[str, str]) -> list[str]:
         found += _tag_text_faults(f"value of tag {shorten(key)}", value, 0, 256)
         twin = folded.setdefault(key.lower(), key)
         if twin != key:
-            found.append(
-                f"The tag keys {shorten(twin)} and {shorten(key)} are the same to STS, which ignores case."
-            )
+            happened = f"The tag keys {shorten(twin)} and {shorten(key)} differ in case only."
+            found.append(Fault(happened, "STS ignores case: use one of them."))
     if len(tags) > MAX_TAGS:
-        found.append(f"There are {len(tags)} tags; STS takes at most {MAX_TAGS}.")
+        found.append(Fault(f"Too many tags: {len(tags)}.", f"Pass at most {MAX_TAGS}."))
     return found
 
 
-def transitive_tag_key_faults(keys: Sequence[str]) -> list[str]:
-    """Return a sentence for each fault of the transitive tag keys."""
-    found = [sentence for key in keys for sentence in tag_key_faults("transitive tag key", key)]
+def transitive_tag_key_faults(keys: Sequence[str]) -> list[Fault]:
+    """Return each fault of the transitive tag keys."""
+    found = [fault for key in keys for fault in tag_key_faults("transitive tag key", key)]
     if len(keys) > MAX_TAGS:
-        found.append(f"There are {len(keys)} transitive tag keys; STS takes at most {MAX_TAGS}.")
+        found.append(Fault(f"Too many transitive tag keys: {len(keys)}.", f"Pass at most {MAX_TAGS}."))
     return found
 
 
-def tag_key_faults(label: str, key: str) -> list[str]:
-    """Return a sentence for each fault of a tag's key."""
+def tag_key_faults(label: str, key: str) -> list[Fault]:
+    """Return each fault of a tag's key."""
     return _tag_text_faults(label, key, 1, 128)
 
 
-def token_code_faults(code: str) -> list[str]:
-    """Return a sentence, without the code, if it is not one of 6 digits."""
+def token_code_faults(code: str) -> list[Fault]:
+    """Return a fault, without the code, if it is not 6 digits."""
     if len(code) == 6 and set(code) <= set(string.digits):
         return []
-    # What was typed may be another secret in the wrong field: only its shape is told.
+    # What was typed may be another secret in the wrong field: only its shape is shown.
     shape = f"{len(code)} characters" + ("" if code.isdigit() else ", not only digits")
-    return [f"The MFA code must be exactly 6 digits; the one given has {shape}."]
+    return [Fault(f"Invalid MFA code: it has {shape}.", "It must be exactly 6 digits.")]
 
 
-def _tag_text_faults(label: str, text: str, least: int, most: int) -> list[str]:
+def _tag_text_faults(label: str, text: str, least: int, most: int) -> list[Fault]:
     found = _length_faults(label, text, least, most)
     # \p{L}, \p{Z} and \p{N} of STS's pattern are Unicode's categories, which Python's re does not know.
     strange = [c for c in text if c not in "_.:/=+-@" and unicodedata.category(c)[0] not in "LZN"]
     if strange:
-        found.append(
-            f"The {label} {shorten(text)} has {_named(strange)} in it; "
-            "STS takes letters, digits, spaces and _ . : / = + - @."
-        )
+        happened = f"Invalid {label} {shorten(text)}: it contains {_named(strange)}."
+        found.append(Fault(happened, "Use letters, digits, spaces and _ . : / = + - @."))
     return found
 
 
-def _length_faults(label: str, text: str, least: int, most: int) -> list[str]:
+def _length_faults(label: str, text: str, least: int, most: int) -> list[Fault]:
     if least <= len(text) <= most:
         return []
-    return [f"The {label} {shorten(text)} has {len(text)} characters; STS takes {least} to {most}."]
+    count = f"{len(text)} character{'' if len(text) == 1 else 's'}"
+    return [Fault(f"Invalid {label} {shorten(text)}: {count}.", f"It must have {least} to {most}.")]
 
 
 def _named(characters: Sequence[str]) -> str:

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any
 
 from stsnb.sts import limits, session_policies
 from stsnb.sts.arn import RoleArn, shorten
+from stsnb.sts.fault import Fault
+from stsnb.sts.readers import READERS, read_token_code
 
 
 class InvalidRequestError(ValueError):
-    """A request that STS could only refuse: nothing was sent.
+    """A request that STS would refuse. It was not sent.
 
     Parameters
     ----------
-    faults : sequence of (str, str)
-        For each fault the name of the parameter and a sentence with the limit and what was given.
+    faults : sequence of (str, Fault)
+        For each fault the name of the parameter, and what is wrong with its value.
     """
 
-    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
-        super().__init__(" ".join(sentence for _, sentence in faults))
+    def __init__(self, faults: Sequence[tuple[str, Fault]]) -> None:
+        super().__init__(" ".join(fault for _, fault in faults))
         self.faults = tuple(faults)
 
 
@@ -70,7 +70,7 @@ class AssumeRoleRequest:
     Raises
     ------
     InvalidRequestError
-        With all the faults of the request, each a sentence.
+        With all the faults of the request.
     """
 
     role_arn: RoleArn
@@ -110,25 +110,28 @@ class AssumeRoleRequest:
         Raises
         ------
         InvalidRequestError
-            With all the faults of the request, each a sentence.
+            With all the faults of the request.
         """
-        faults: list[tuple[str, str]] = []
+        faults: list[tuple[str, Fault]] = []
 
         def read(name: str, reader: Any, value: Any) -> Any:
             try:
                 return reader(value)
-            except ValueError as fault:
-                faults.append((name, str(fault)))
+            except ValueError as error:
+                faults.append((name, error.args[0]))
                 return None
 
         given = {name: value for name, value in parameters.items() if value is not None}
-        for name, reader in _READERS.items():
+        for name, reader in READERS.items():
             if name in given:
                 given[name] = read(name, reader, given[name])
         if isinstance(role_arn, str):
             role_arn = read("role_arn", RoleArn.parse, role_arn)
         elif not isinstance(role_arn, RoleArn):
-            faults.append(("role_arn", f"The role must be an ARN, not {shorten(role_arn)}."))
+            invalid = Fault(
+                f"Invalid role: {shorten(role_arn)}.", "Pass its ARN, a profile or an alias as text."
+            )
+            faults.append(("role_arn", invalid))
         given["session_name"] = default_session_name() if session_name is None else session_name
         given = {name: value for name, value in given.items() if value is not None}
         try:
@@ -159,17 +162,17 @@ class AssumeRoleRequest:
             If it is not six digits; the message does not repeat it.
         """
         try:
-            code = _read_token_code(token_code)
-        except ValueError as fault:
-            raise InvalidRequestError([("token_code", str(fault))]) from None
+            code = read_token_code(token_code)
+        except ValueError as error:
+            raise InvalidRequestError([("token_code", error.args[0])]) from None
         return replace(self, token_code=code)
 
     def __post_init__(self) -> None:
-        faults = [(name, sentence) for name, sentences in self._faults() for sentence in sentences]
+        faults = [(name, fault) for name, found in self._faults() for fault in found]
         if faults:
             raise InvalidRequestError(faults)
 
-    def _faults(self) -> Iterator[tuple[str, list[str]]]:
+    def _faults(self) -> Iterator[tuple[str, list[Fault]]]:
         for name, rule in limits.TEXTS.items():
             if (value := getattr(self, name)) is not None:
                 yield name, rule.faults(value)
@@ -185,17 +188,21 @@ class AssumeRoleRequest:
         yield "tags", limits.tag_faults(self.tags)
         yield "transitive_tag_keys", limits.transitive_tag_key_faults(self.transitive_tag_keys)
         if isinstance(self.source_identity, str) and self.source_identity.startswith("aws:"):
-            identity = shorten(self.source_identity)
-            yield "source_identity", [f"The source identity {identity} begins with aws:, which AWS reserves."]
+            happened = (
+                f"Invalid source identity {shorten(self.source_identity)}: AWS reserves aws: for itself."
+            )
+            yield "source_identity", [Fault(happened, "Choose one that does not begin with aws:.")]
         if self.token_code is not None:
             yield "token_code", limits.token_code_faults(self.token_code)
             if self.serial_number is None:
-                needs = "The MFA code needs the device that shows it: give its serial number too."
-                yield "serial_number", [needs]
+                needed = Fault(
+                    "The MFA code has no device.", "Pass its serial number or ARN too (serial_number)."
+                )
+                yield "serial_number", [needed]
         if self.web_identity_token_file is not None:
             for name, label in NOT_WITH_WEB_IDENTITY.items():
                 if getattr(self, name):
-                    yield name, [f"STS takes no {label} with a web identity: leave it out."]
+                    yield name, [Fault(f"STS accepts no {label} with a web identity.", f"Leave out {name}.")]
 
     @property
     def narrowing(self) -> str | None:
@@ -229,7 +236,7 @@ class AssumeRoleRequest:
         return {name: value for name, value in asked.items() if value not in (None, [])}
 
 
-#: What AssumeRole takes and AssumeRoleWithWebIdentity does not, with what a person calls it.
+#: What AssumeRole accepts and AssumeRoleWithWebIdentity does not, with what a user calls it.
 NOT_WITH_WEB_IDENTITY = {
     "external_id": "external id",
     "tags": "session tags",
@@ -237,89 +244,6 @@ NOT_WITH_WEB_IDENTITY = {
     "source_identity": "source identity",
     "serial_number": "MFA device",
     "token_code": "MFA code",
-}
-
-
-def _read_duration(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"The duration must be a whole number of seconds, not {shorten(value)}.")
-    return value
-
-
-def _read_policy(value: Any) -> str:
-    """Return a policy as compact JSON: Ceph takes no spaces, and fewer characters count against the limit."""
-    where = "The session policy"
-    if isinstance(value, os.PathLike):
-        where += f" in {os.fspath(value)}"
-        try:
-            value = Path(value).expanduser().read_text(encoding="utf-8")
-        except OSError as error:
-            raise ValueError(f"{where} cannot be read: {error.strerror}.") from None
-        except UnicodeDecodeError:
-            raise ValueError(f"{where} is not text in UTF-8.") from None
-        except (ValueError, RuntimeError) as error:  # a name that no file can have, a home that is not there
-            raise ValueError(f"{where} cannot be read: {error}.") from None
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{where} is not JSON: {error}.") from None
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{where} must be a JSON object (a dict), not {shorten(value)}.")
-    try:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False, default=_as_dict)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"{where} cannot be written as JSON: {error}.") from None
-
-
-def _as_dict(value: object) -> dict[Any, Any]:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"a {type(value).__name__} is none of JSON's kinds")
-
-
-def _read_texts(label: str) -> Any:
-    def read(value: Any) -> tuple[str, ...]:
-        texts = (
-            (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (value,)
-        )
-        if not all(isinstance(text, str) for text in texts):
-            raise ValueError(f"The {label} must be a list of texts, not {shorten(value)}.")
-        return texts
-
-    return read
-
-
-def _read_tags(value: Any) -> dict[str, str]:
-    if not isinstance(value, Mapping) or not all(isinstance(t, str) for pair in value.items() for t in pair):
-        raise ValueError(f"The tags must be a dict of texts, not {shorten(value)}.")
-    return dict(value)
-
-
-def _read_token_code(value: Any) -> str:
-    if not isinstance(value, str):
-        # A code may begin with 0, which a number loses.
-        raise ValueError("The MFA code must be text of exactly 6 digits, in quotes.")
-    return value.strip()
-
-
-def _read_token_file(value: Any) -> str:
-    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
-        raise ValueError(f"The web identity token file must be the path of a file, not {shorten(value)}.")
-    try:
-        return str(Path(os.fspath(value)).expanduser())
-    except (RuntimeError, TypeError):  # no home to look in, a path of bytes
-        raise ValueError(f"The web identity token file {shorten(value)} cannot be found.") from None
-
-
-_READERS = {
-    "duration_seconds": _read_duration,
-    "policy": _read_policy,
-    "policy_arns": _read_texts("managed session policies"),
-    "tags": _read_tags,
-    "transitive_tag_keys": _read_texts("transitive tag keys"),
-    "token_code": _read_token_code,
-    "web_identity_token_file": _read_token_file,
 }
 
 

@@ -6,6 +6,7 @@ import json
 from typing import Protocol
 
 from stsnb.sts.arn import RoleArn, shorten
+from stsnb.sts.fault import Fault
 from stsnb.sts.limits import MANAGED_POLICY_ARN
 
 READ_ONLY = "read-only"
@@ -91,35 +92,37 @@ def narrowing(asked: Narrowed) -> str | None:
     return SCOPED if policy is not None or policy_arns else None
 
 
-def read_only_faults(asked: Narrowed) -> list[str]:
-    """Return a sentence if a session cannot be read-only as it was asked for."""
+def read_only_faults(asked: Narrowed) -> list[Fault]:
+    """Return a fault if a session can't be read-only as requested."""
     if not isinstance(asked.read_only, bool):
-        return [f"Whether the session is read-only must be True or False, not {shorten(asked.read_only)}."]
+        return [Fault(f"Invalid read_only: {shorten(asked.read_only)}.", "It must be True or False.")]
     if not asked.read_only or (asked.policy is None and set(asked.policy_arns) <= {_read_only_arn(asked)}):
         return []
     # They are one set within what the role may: an action is allowed if any of them allows it (IAM User Guide,
     # "Session policies" and "Policy evaluation logic").
     return [
-        "Read-only was asked for beside other session policies, and together they would be wider than each: "
-        "a session may do what any one of its policies allows. Ask for one or the other."
+        Fault(
+            "Read-only can't be combined with other session policies.",
+            "A session may do what any one of its policies allows, so both together are wider: use one or the other.",
+        )
     ]
 
 
-def policy_arn_faults(asked: Narrowed) -> list[str]:
-    """Return a sentence for each managed session policy that would not narrow this role."""
+def policy_arn_faults(asked: Narrowed) -> list[Fault]:
+    """Return a fault for each managed session policy that would not narrow this role."""
     role = asked.role_arn
     if asked.policy_arns and not role.has_account:
-        return [
-            f"{shorten(str(role))} is on a server without accounts (Ceph, MinIO), which would pass over managed "
-            "session policies and narrow nothing: give the policy itself."
-        ]
+        happened = f"{shorten(str(role))} is on a server without managed policies (Ceph, MinIO), which would ignore them."
+        return [Fault(happened, "Pass the policy itself.")]
     found = []
     for arn in asked.policy_arns:
         read = MANAGED_POLICY_ARN.fullmatch(arn)
         if read and read.groups() not in ((role.partition, "aws"), (role.partition, role.account_id)):
             found.append(
-                f"The managed policy {shorten(arn)} is not for this role: STS takes those of its partition "
-                f"{role.partition} that are AWS's own (aws) or its account's ({role.account_id})."
+                Fault(
+                    f"The managed policy {shorten(arn)} is not for this role.",
+                    f"Use one of partition {role.partition} that is AWS's own (aws) or of account {role.account_id}.",
+                )
             )
     return found
 

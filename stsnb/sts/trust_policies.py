@@ -9,7 +9,7 @@ from typing import Any
 from stsnb.sts.request import AssumeRoleRequest
 
 #: What stands for an identity that could not be known.
-UNKNOWN = "ARN OF THE IDENTITY THAT ASKS"
+UNKNOWN = "ARN OF THE CALLER"
 
 _SESSION = re.compile(r"arn:(?P<partition>[^:]*):sts::(?P<account>[^:]*):assumed-role/(?P<role>[^/]+)/.+")
 

@@ -153,7 +153,7 @@ export default {
       else if (wrong.length) {
         const first = wrong[0];
         const what = LABELS[first.name].replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
-        text = `${faultOf(first.name) ? "Mend the" : "Enter the"} ${what}`;
+        text = `${faultOf(first.name) ? "Fix the" : "Enter the"} ${what}`;
       }
       if (go.textContent !== text) go.textContent = text;
       go.setAttribute("aria-disabled", String(!live() || asking || wrong.length > 0));

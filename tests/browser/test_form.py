@@ -148,14 +148,14 @@ def test_it_says_what_is_wrong_where_it_is_wrong(notebook: Notebook, sts: Script
     notebook.screenshot(f"form-{theme}", form)
     field(form, "Role").fill("arn:aws:iam::12345:role/role-for-s3-fileserver")
     field(form, "Session name").fill("Role Session 1")
-    expect(form).to_contain_text("has a space in it; STS takes letters, digits and _ + = , . @ -.")
-    expect(go(form)).to_have_text("Mend the role")
+    expect(form).to_contain_text("it contains a space. Use letters, digits and _ + = , . @ -.")
+    expect(go(form)).to_have_text("Fix the role")
     expect(field(form, "Role")).to_have_attribute("aria-invalid", "true")
     assert field(form, "Role").get_attribute("aria-describedby") == form.locator(
         ".stsnb-fault:visible"
     ).first.get_attribute("id")
     field(form, "Role").fill(ROLE)
-    expect(go(form)).to_have_text("Mend the session name")
+    expect(go(form)).to_have_text("Fix the session name")
     go(form).click(force=True)  # playwright takes aria-disabled for disabled
     expect(field(form, "Session name")).to_be_focused()
 
@@ -189,7 +189,7 @@ def test_a_refusal_is_shown_in_it_with_what_to_do(notebook: Notebook, sts: Scrip
     field(form, "Role").fill(ROLE)
     field(form, "Role").press("Enter")
     failure = form.get_by_role("alert")
-    expect(failure).to_contain_text("role-for-s3-fileserver does not let you in")
+    expect(failure).to_contain_text("assume role-for-s3-fileserver")
     expect(failure).to_contain_text('"AWS": "arn:aws:iam::123456789012:user/myid"')
     expect(field(form, "Role")).to_be_focused()
     notebook.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -291,7 +291,7 @@ def test_badge_and_form_in_one_notebook(embedded_aws: EmbeddedAWS, notebook: Not
     field(form, "Role").fill("arn:aws:iam::123456789012:role/role-for-archive")
     field(form, "Session name").fill("Role Session 1")
     field(form, "Region").focus()
-    expect(go(form)).to_have_text("Mend the session name")
+    expect(go(form)).to_have_text("Fix the session name")
     expect(time_of(badge(notebook, 1))).to_have_text("59 min")
     notebook.cell(3).evaluate("cell => (cell.style.display = 'none')")
     notebook.screenshot(

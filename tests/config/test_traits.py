@@ -150,7 +150,7 @@ def test_a_policys_file_counts_as_it_is_when_the_role_is_assumed(
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     configure(shell, roles={"s3": {"role_arn": ROLE, "policy": "~/narrow.json"}})
     with unchanged():
-        assert "cannot be read: No such file" in " ".join(run(shell, "%assume_role s3", fails=True).split())
+        assert "can't be read: No such file" in " ".join(run(shell, "%assume_role s3", fails=True).split())
     for text in ('{"Version":"1"}', '{"Version":"2"}'):
         (tmp_path / "narrow.json").write_text(text)
         run(shell, "%assume_role s3")
@@ -203,7 +203,7 @@ def test_an_alias_that_narrows_is_not_widened_by_the_lines_read_only(
     configure(shell, roles={"narrow": {"role_arn": ROLE, "policy": {}}})
     with unchanged():
         shown = run(shell, "%assume_role narrow --read-only", fails=True)
-    assert "Ask for one or the other" in " ".join(shown.split())
+    assert "use one or the other" in " ".join(shown.split())
     assert sts.calls == 0
 
 
@@ -213,13 +213,13 @@ def test_an_alias_that_narrows_is_not_widened_by_the_lines_read_only(
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("duration_seconds", 60, "The duration is 60 seconds; STS takes 900 to 43200"),
-        ("duration_seconds", 43201, "STS takes 900 to 43200"),
+        ("duration_seconds", 60, "Invalid duration: 60 s. It must be 900 to 43200 s."),
+        ("duration_seconds", 43201, "It must be 900 to 43200 s."),
         ("duration_seconds", "1h", "'duration_seconds' trait of an AssumeRole instance expected an int"),
-        ("session_name", "a b", "The session name 'a b' has a space in it; STS takes letters"),
-        ("session_name", "a", "has 1 characters; STS takes 2 to 64"),
-        ("region", "eu west", "'eu west' is not a region name"),
-        ("region", "", "'' is not a region name"),
+        ("session_name", "a b", "Invalid session name 'a b': it contains a space. Use letters"),
+        ("session_name", "a", ": 1 character. It must have 2 to 64"),
+        ("region", "eu west", "Invalid region: 'eu west'"),
+        ("region", "", "Invalid region: ''"),
         ("read_only", "yes", "'read_only' trait of an AssumeRole instance expected a boolean"),
         ("dangerous", ["*prod*", " "], "' ' is not a pattern of role names"),
         ("roles", {"s3": {"session_name": "me"}}, "The alias 's3' has no role_arn. Add the ARN"),
@@ -233,11 +233,11 @@ def test_an_alias_that_narrows_is_not_widened_by_the_lines_read_only(
         (
             "roles",
             {"ok": {"role_arn": ROLE}, "s3": {"role_arn": ROLE, "duration_seconds": 60}},
-            "The alias 's3' is invalid. duration_seconds: The duration is 60 seconds",
+            "The alias 's3' is invalid. duration_seconds: Invalid duration: 60 s",
         ),
-        ("roles", {"s3": {"role_arn": "s3-role"}}, "The alias 's3' is invalid. role_arn: 's3-role' is not the ARN"),
-        ("roles", {"s3": {"role_arn": ROLE, "read_only": "no"}}, "must be True or False, not 'no'"),
-        ("roles", {"s3": {"role_arn": ROLE, "read_only": True, "policy": {}}}, "Ask for one or the other"),
+        ("roles", {"s3": {"role_arn": "s3-role"}}, "The alias 's3' is invalid. role_arn: 's3-role' is not a role ARN"),
+        ("roles", {"s3": {"role_arn": ROLE, "read_only": "no"}}, "Invalid read_only: 'no'. It must be True or False."),
+        ("roles", {"s3": {"role_arn": ROLE, "read_only": True, "policy": {}}}, "use one or the other"),
         ("roles", {"s3": {"role_arn": ROLE, "refresh": "no"}}, "has refresh 'no', which must be True or False"),
         ("roles", {"s3": {"role_arn": ROLE, "profile": ""}}, "has profile '', which must be text"),
         ("roles", {"s3": {"role_arn": ROLE, "region": 5}}, "has region 5, which must be text"),
@@ -303,7 +303,7 @@ def bare_shell() -> Iterator[Any]:
 def test_a_configuration_that_cannot_be_used_keeps_the_extension_from_loading(bare_shell: Any) -> None:
     shell = bare_shell(read_only=True, duration_seconds=60)
     shown = " ".join(run(shell, "%load_ext stsnb", fails=True).split())
-    assert "stsnb was not loaded. The duration is 60 seconds" in shown
+    assert "stsnb was not loaded. Invalid duration: 60 s." in shown
     assert "Traceback" not in shown
     assert configuration.current() == configuration.Settings()
     assert "not found" in run(shell, "%current_role", fails=True)
@@ -388,7 +388,7 @@ def test_an_alias_on_the_command_line_may_be_a_pair(tmp_path: Path) -> None:
 
 def test_a_wrong_value_on_the_command_line_is_told(tmp_path: Path) -> None:
     out, err = ipython(tmp_path, "--ext=stsnb", "--AssumeRole.duration_seconds=60")
-    assert "The duration is 60 seconds; STS takes 900 to 43200" in " ".join((out + err).split())
+    assert "Invalid duration: 60 s. It must be 900 to 43200 s." in " ".join((out + err).split())
 
 
 def test_a_kernel_takes_its_own_file_and_its_command_line(tmp_path: Path) -> None:

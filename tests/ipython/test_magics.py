@@ -223,15 +223,18 @@ def test_help_names_every_option(shell: InteractiveShell, capsys: pytest.Capture
         (f"{ROLE} me --tags team=a --tags team=b", "A tag key is given twice"),
         (f"{ROLE} me --policy '{{nonsense}}'", "The session policy is not JSON"),
         (f"{ROLE} me --policy ~nobody-of-that-name/x.json", "names an unknown home folder"),
-        (f"{ROLE} me --policy nowhere.json", "nowhere.json cannot be read: No such file"),
+        (f"{ROLE} me --policy nowhere.json", "nowhere.json can't be read: No such file"),
         (f"{ROLE} --role-arn {ROLE} me", "Two roles given"),
         (f"{ROLE} me --role-session-name me", "Two session names given"),
         ("--role-session-name me", "No role given"),
         ("role-for-s3-fileserver", "arn:aws:iam::123456789012:role/role-for-s3-fileserver"),
-        (f"{ROLE} me --duration-seconds 60", "The duration is 60 seconds; STS takes 900 to 43200"),
+        (
+            f"{ROLE} me --duration-seconds 60",
+            "Invalid duration: 60 s. It must be 900 to 43200 s.",
+        ),
         (f"{ROLE} me --profile nobody", "There is no profile 'nobody'"),
         (f"{ROLE} --chain", "No role is active to chain from"),
-        (f"{ROLE} --web-identity-token-file nowhere", "'nowhere' cannot be read: No such file"),
+        (f"{ROLE} --web-identity-token-file nowhere", "'nowhere' can't be read: No such file"),
         (
             f"{ROLE} --web-identity-token-file nowhere --external-id ext-1",
             "no external id with a web identity",
@@ -378,7 +381,7 @@ def test_a_cell_with_a_syntax_error_fails_and_puts_back(shell: InteractiveShell,
 def test_a_cell_is_not_run_when_the_role_is_refused(shell: InteractiveShell, aws: EmbeddedAWS) -> None:
     with unchanged():
         shown = run(shell, f"%%assume_role {PAYROLL_ROLE_ARN}\nprint('it ran')", fails=True)
-    assert "does not let you in" in shown
+    assert "access denied" in shown
     assert "it ran" not in shown
 
 

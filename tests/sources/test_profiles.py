@@ -212,34 +212,32 @@ def test_an_alias_with_a_device_asks_for_its_code(
 def test_an_unknown_name_gets_the_nearest_one(sts: ScriptedSTS, write: Callable[[str], None]) -> None:
     write(f"[profile fileserver]\nrole_arn = {ROLE}\nsource_profile = base\n{BASE}")
     error = why("filserver")
-    assert error.happened.startswith(
-        "'filserver' is neither a profile of your AWS configuration nor the ARN of a role"
-    )
+    assert error.happened.startswith("'filserver' is neither a profile nor a role ARN")
     assert error.advice == "Did you mean fileserver?"
     assert "list-profiles" in why("something else").advice
-    assert "role/NAME" in why("something else").happened
+    assert "role/NAME" in why("something else").advice
 
 
 def test_a_profile_without_a_role_is_for_the_source(sts: ScriptedSTS, write: Callable[[str], None]) -> None:
     write(BASE)
     error = why("base")
-    assert error.happened == "Profile base has no role_arn, so that it names no role to assume."
+    assert error.happened == "Profile base has no role_arn."
     assert "--profile base" in error.advice
 
 
 KEY_FAULTS = [
     (
         "role_arn = arn:aws:iam::123456789012:user/me",
-        "names a user, not a role",
+        "is the ARN of a user, not of a role",
         "(role_arn of profile work)",
     ),
-    ("role_session_name = a b", "has a space in it", "(role_session_name of profile work)"),
-    ("external_id = x", "STS takes 2 to 1224", "(external_id of profile work)"),
-    ("mfa_serial = short", "STS takes 9 to 256", "(mfa_serial of profile work)"),
-    ("duration_seconds = 60", "STS takes 900 to 43200", "(duration_seconds of profile work)"),
+    ("role_session_name = a b", "it contains a space", "(role_session_name of profile work)"),
+    ("external_id = x", "It must have 2 to 1224", "(external_id of profile work)"),
+    ("mfa_serial = short", "It must have 9 to 256", "(mfa_serial of profile work)"),
+    ("duration_seconds = 60", "It must be 900 to 43200 s.", "(duration_seconds of profile work)"),
     (
         "duration_seconds = 1h",
-        "The duration_seconds of profile work is '1h', which is not a whole number.",
+        "Invalid duration_seconds of profile work: '1h'.",
         "",
     ),
 ]
@@ -265,18 +263,18 @@ SOURCE_FAULTS = {
     "neither": ("", "Profile work has a role_arn, but neither source_profile nor credential_source."),
     "unknown credential_source": (
         "credential_source = environment\n",
-        "Profile work has credential_source = 'environment', which is no source.",
+        "Profile work has an invalid credential_source: 'environment'.",
     ),
-    "no instance": ("credential_source = Ec2InstanceMetadata\n", "Profile work takes its credentials from the instance's metadata service"),
-    "missing": ("source_profile = bsae\n", "Profile work has source_profile = 'bsae', and there is no such profile. Did you mean base?"),
-    "itself": ("source_profile = work\n", "Profile work has itself as source_profile, and no keys."),
+    "no instance": ("credential_source = Ec2InstanceMetadata\n", "Profile work has credential_source = Ec2InstanceMetadata, but the instance's metadata service has no credentials"),
+    "missing": ("source_profile = bsae\n", "Profile work has source_profile = 'bsae', but there is no such profile. Did you mean base?"),
+    "itself": ("source_profile = work\n", "Profile work is its own source_profile and has no keys."),
     "loop": (
         f"source_profile = hop\n[profile hop]\nrole_arn = {ROLE}\nsource_profile = work\n",
-        "The source_profile keys of work, hop run in a loop",
+        "The profiles work, hop are each other's source_profile, in a loop",
     ),
     "longer loop": (
         f"source_profile = hop\n[profile hop]\nrole_arn = {ROLE}\nsource_profile = hip\n[profile hip]\nrole_arn = {ROLE}\nsource_profile = hop\n",
-        "The source_profile keys of hop, hip run in a loop",
+        "The profiles hop, hip are each other's source_profile, in a loop",
     ),
     "nested neither": (
         f"source_profile = hop\n[profile hop]\nrole_arn = {ROLE}\n",
@@ -324,7 +322,7 @@ def test_a_credential_source_without_credentials_is_named(
         why("work")
     )
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    assert "takes its credentials from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)" in str(
+    assert "but the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) has no credentials" in str(
         why("work")
     )
 
@@ -333,14 +331,14 @@ def test_a_file_that_cannot_be_parsed_is_named(
     sts: ScriptedSTS, write: Callable[[str], None], config: Path
 ) -> None:
     write("[profile work")
-    assert f"The AWS configuration file {config / 'config'} cannot be parsed." in str(why("work"))
+    assert f"The file {config / 'config'} has no section before line 1." in str(why("work"))
 
 
 def test_a_process_of_the_source_that_fails_is_told(sts: ScriptedSTS, write: Callable[[str], None]) -> None:
     write(
         f"[profile work]\nrole_arn = {ROLE}\nsource_profile = hop\n[profile hop]\ncredential_process = {sys.executable} -c 'raise SystemExit(3)'\n"
     )
-    assert "could not get the credentials" in str(why("work"))
+    assert "The credential_process of profile hop failed with exit code 3." in str(why("work"))
 
 
 def test_a_role_on_the_way_of_15_minutes_is_asked_for_once_a_question(
@@ -380,7 +378,7 @@ def test_an_sso_login_asks_as_a_source_and_under_a_role_profile(
     assert {(asked["account_id"], asked["role_name"]) for asked in portal.asked} == {
         ("123456789012", "Analyst")
     }
-    assert "with profile sso, and a role" in str(why(ROLE, profile="sso", duration_seconds=7200))
+    assert "another role (profile sso)" in str(why(ROLE, profile="sso", duration_seconds=7200))
 
 
 @pytest.mark.parametrize("kind", PORTAL)
@@ -393,7 +391,7 @@ def test_a_login_that_is_not_good_names_the_command_for_the_profile_that_logs_in
     if how != "never":
         portal.log_in(hours=-1 if how == "ended" else 8, token=f"other{SECRET_MARK}")
     error = why("work") if way == "role" else why(ROLE, profile="sso")
-    assert error.happened == "Profile sso has no SSO login that is still good."
+    assert error.happened == "Profile sso has no valid SSO login."
     assert "`aws sso login --profile sso`" in error.advice
     portal.log_in()
     assert (stsnb.assume_role("work") if way == "role" else stsnb.assume_role(ROLE, profile="sso")).remaining

@@ -77,7 +77,7 @@ def test_the_file_is_read_again_at_each_renewal(sts: ScriptedSTS, file: Path) ->
     assert [request["WebIdentityToken"] for request in sts.requests] == [token(1), token(2)]
     file.unlink()
     kept = role.response
-    with pytest.raises(AssumeRoleError, match="cannot be read: No such file"):
+    with pytest.raises(AssumeRoleError, match="can't be read: No such file"):
         role.refresh()
     assert role.response is kept
 
@@ -115,12 +115,12 @@ def test_with_another_source_the_other_keys_of_such_a_profile_count(
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (None, "cannot be read: No such file or directory"),
+        (None, "can't be read: No such file or directory"),
         (b"", "is empty"),
         (b" \n", "is empty"),
-        (b"abc", "has 3 characters; STS takes 4 to 20000"),
-        (b"x" * 20001, "has more than 20000 characters; STS takes 4 to 20000"),
-        (b"\x00\xff", "is not text, as a token is"),
+        (b"abc", "has 3 characters: a token has 4 to 20000"),
+        (b"x" * 20001, "has more than 20000 characters: a token has 4 to 20000"),
+        (b"\x00\xff", "is not text"),
     ],
 )
 def test_a_file_without_a_token_gets_a_sentence(
@@ -136,7 +136,7 @@ def test_a_file_without_a_token_gets_a_sentence(
 
 
 def test_a_folder_is_no_file(sts: ScriptedSTS, file: Path) -> None:
-    assert "cannot be read" in why(file.parent).happened
+    assert "can't be read" in why(file.parent).happened
 
 
 def test_what_a_web_identity_does_not_take_is_told_before_anything_is_sent(
@@ -151,7 +151,7 @@ def test_what_a_web_identity_does_not_take_is_told_before_anything_is_sent(
 @pytest.mark.parametrize(
     ("code", "message", "happened", "advice"),
     [
-        ("InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider", "does not take the token", "identity provider of the role's account"),
+        ("InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider", "Invalid token of the web identity", "identity provider of the role's account"),
         ("ExpiredTokenException", "Token expired: current date/time 1 must be before the expiration date/time 0", "has expired", "kubelet"),
         ("IDPRejectedClaim", "The identity provider rejected it", "rejected the token", "have a new one written"),
         ("IDPCommunicationError", "", "could not reach the identity provider", "Wait a moment"),

@@ -109,12 +109,12 @@ def test_an_arn_has_at_most_2048_characters() -> None:
     assert len(longest) == 2048
     assert str(RoleArn.parse(longest)) == longest
     assert "2049 characters" in refused(longest.replace("arn:", "arn:p"))
-    assert "STS takes 20 to 2048" in refused(longest.replace("arn:", "arn:p"))
+    assert "It must have 20 to 2048" in refused(longest.replace("arn:", "arn:p"))
 
 
 def test_an_arn_has_at_least_20_characters() -> None:
     assert str(RoleArn.parse("arn:aws:iam:::role/x")) == "arn:aws:iam:::role/x"
-    assert "STS takes 20 to 2048" in refused("arn:aw:iam:::role/x")
+    assert "It must have 20 to 2048" in refused("arn:aw:iam:::role/x")
 
 
 # --- texts that do not, and what they are -------------------------------------------------------------------
@@ -122,30 +122,33 @@ def test_an_arn_has_at_least_20_characters() -> None:
 
 def test_a_session_of_a_role_is_answered_with_the_roles_own_arn() -> None:
     sentence = refused("arn:aws-cn:sts::123456789012:assumed-role/role-for-s3-fileserver/RoleSession1")
-    assert "is the ARN of a session of a role" in sentence
+    assert "is the ARN of a role's session" in sentence
     assert "arn:aws-cn:iam::123456789012:role/role-for-s3-fileserver" in sentence
     assert "path" in sentence
 
 
 def test_a_bare_name_is_answered_with_the_arn_that_it_would_be_part_of() -> None:
     sentence = refused("role-for-s3-fileserver")
-    assert "'role-for-s3-fileserver' is not the ARN of a role" in sentence
+    assert "'role-for-s3-fileserver' is not a role ARN" in sentence
     assert "arn:aws:iam::123456789012:role/role-for-s3-fileserver" in sentence
 
 
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("arn:aws:iam::123456789012:user/myid", "names a user, not a role"),
-        ("arn:aws:iam::123456789012:group/analysts", "names a group, not a role"),
-        ("arn:aws:iam::aws:policy/ReadOnlyAccess", "names a policy, not a role"),
-        ("arn:aws:iam::123456789012:instance-profile/web", "names an instance-profile, not a role"),
+        ("arn:aws:iam::123456789012:user/myid", "is the ARN of a user, not of a role"),
+        ("arn:aws:iam::123456789012:group/analysts", "is the ARN of a group, not of a role"),
+        ("arn:aws:iam::aws:policy/ReadOnlyAccess", "is the ARN of a policy, not of a role"),
+        (
+            "arn:aws:iam::123456789012:instance-profile/web",
+            "is the ARN of an instance-profile, not of a role",
+        ),
         ("arn:aws:iam::123456789012:root", "not a role"),
         ("arn:aws:iam::123456789012:role", "not a role"),
-        ("arn:aws:s3:::bucket", "names a resource of s3, not a role"),
-        ("arn:aws:s3:::bucket/role/name", "names a resource of s3, not a role"),
-        ("arn:aws:sts::123456789012:federated-user/bob", "names a resource of sts, not a role"),
-        ("arn:aws:IAM::123456789012:role/name", "not a role"),
+        ("arn:aws:s3:::bucket", "is the ARN of a resource of s3, not of a role"),
+        ("arn:aws:s3:::bucket/role/name", "is the ARN of a resource of s3, not of a role"),
+        ("arn:aws:sts::123456789012:federated-user/bob", "is the ARN of a resource of sts, not of a role"),
+        ("arn:aws:IAM::123456789012:role/name", "not of a role"),
         ("arn:aws:iam::123456789012:Role/name", "not a role"),
     ],
 )
@@ -162,29 +165,29 @@ def test_what_names_something_else_is_told_so_beside_an_example(text: str, what:
 )
 def test_an_account_id_of_the_wrong_length_or_kind_is_shown(account: str) -> None:
     sentence = refused(f"arn:aws:iam::{account}:role/name")
-    assert "the account id must be 12 digits" in sentence
+    assert "The account id must be 12 digits" in sentence
     assert repr(account) in sentence
 
 
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("arn:aws:iam:us-east-1:123456789012:role/name", "the region must be empty, not 'us-east-1'"),
+        ("arn:aws:iam:us-east-1:123456789012:role/name", "The region must be empty, not 'us-east-1'"),
         (
             "arn::iam::123456789012:role/name",
-            "the partition must be aws, aws-cn, aws-us-gov or the like, not ''",
+            "The partition must be aws, aws-cn, aws-us-gov or the like, not ''",
         ),
         ("arn:AWS:iam::123456789012:role/name", "not 'AWS'"),
-        ("arn:aws:iam::123456789012:role/", "the role's name must be 1 to 64 letters"),
-        ("arn:aws:iam::123456789012:role/path/", "the role's name must be 1 to 64 letters"),
+        ("arn:aws:iam::123456789012:role/", "The role's name must be 1 to 64 letters"),
+        ("arn:aws:iam::123456789012:role/path/", "The role's name must be 1 to 64 letters"),
         ("arn:aws:iam::123456789012:role/na me", "not 'na me'"),
         ("arn:aws:iam::123456789012:role/na\nme", "not 'na\\nme'"),
         ("arn:aws:iam::123456789012:role/name:1", "not 'name:1'"),
         ("arn:aws:iam::123456789012:role/größe", "not 'größe'"),
-        ("arn:aws:iam::123456789012:role//name", "the path must be at most 512 visible ASCII characters"),
-        ("arn:aws:iam::123456789012:role/a b/name", "the path must be at most 512 visible ASCII characters"),
-        ("arn:aws:iam::123456789012:role/a\nb/name", "the path must be at most 512 visible ASCII characters"),
-        ("arn:aws:iam::123456789\n012:role/name", "the account id must be 12 digits"),
+        ("arn:aws:iam::123456789012:role//name", "The path must be at most 512 visible ASCII characters"),
+        ("arn:aws:iam::123456789012:role/a b/name", "The path must be at most 512 visible ASCII characters"),
+        ("arn:aws:iam::123456789012:role/a\nb/name", "The path must be at most 512 visible ASCII characters"),
+        ("arn:aws:iam::123456789\n012:role/name", "The account id must be 12 digits"),
     ],
 )
 def test_the_part_that_is_wrong_is_named(text: str, what: str) -> None:
@@ -205,7 +208,7 @@ def test_the_part_that_is_wrong_is_named(text: str, what: str) -> None:
 )
 def test_what_is_no_arn_is_told_what_one_looks_like(text: str) -> None:
     sentence = refused(text)
-    assert f"{text.strip()!r} is not the ARN of a role" in sentence
+    assert f"{text.strip()!r} is not a role ARN" in sentence
     assert "arn:aws:iam::123456789012:role/" in sentence
 
 

@@ -105,84 +105,84 @@ def test_what_is_within_the_limit_is_asked_as_given(
 @pytest.mark.parametrize(
     ("name", "value", "given_too", "sentence"),
     [
-        ("session_name", "", {}, "has 0 characters; STS takes 2 to 64"),
-        ("session_name", "a", {}, "STS takes 2 to 64"),
-        ("session_name", "x" * 65, {}, "has 65 characters; STS takes 2 to 64"),
-        ("session_name", "my session", {}, "has a space in it; STS takes letters, digits and _ + = , . @ -"),
+        ("session_name", "", {}, ": 0 characters. It must have 2 to 64"),
+        ("session_name", "a", {}, "It must have 2 to 64"),
+        ("session_name", "x" * 65, {}, ": 65 characters. It must have 2 to 64"),
+        ("session_name", "my session", {}, "it contains a space. Use letters, digits and _ + = , . @ -"),
         ("session_name", "a/b", {}, "'/'"),
         ("session_name", "a:b", {}, "':'"),
         ("session_name", "größe", {}, "'ö' and 'ß'"),
         ("session_name", "세션", {}, "'세' and '션'"),
-        ("session_name", "٣٣", {}, "has '٣' in it"),
+        ("session_name", "٣٣", {}, "it contains '٣'"),
         ("session_name", "session\n", {}, r"'\n'"),
-        ("source_identity", "a", {}, "STS takes 2 to 64"),
-        ("source_identity", "x" * 65, {}, "has 65 characters; STS takes 2 to 64"),
+        ("source_identity", "a", {}, "It must have 2 to 64"),
+        ("source_identity", "x" * 65, {}, ": 65 characters. It must have 2 to 64"),
         ("source_identity", "alice smith", {}, "a space"),
-        ("external_id", "a", {}, "STS takes 2 to 1224"),
-        ("external_id", "x" * 1225, {}, "has 1225 characters; STS takes 2 to 1224"),
+        ("external_id", "a", {}, "It must have 2 to 1224"),
+        ("external_id", "x" * 1225, {}, ": 1225 characters. It must have 2 to 1224"),
         ("external_id", "a b", {}, "a space"),
-        ("external_id", "a\\b", {}, "STS takes letters, digits and _ + = , . @ - : /"),
-        ("serial_number", "x" * 8, {"token_code": "123456"}, "has 8 characters; STS takes 9 to 256"),
-        ("serial_number", "x" * 257, {"token_code": "123456"}, "has 257 characters; STS takes 9 to 256"),
+        ("external_id", "a\\b", {}, "Use letters, digits and _ + = , . @ - : /"),
+        ("serial_number", "x" * 8, {"token_code": "123456"}, ": 8 characters. It must have 9 to 256"),
+        ("serial_number", "x" * 257, {"token_code": "123456"}, ": 257 characters. It must have 9 to 256"),
         ("serial_number", "GAHT 12345", {"token_code": "123456"}, "a space"),
         (
             "token_code",
             "12345",
             {"serial_number": DEVICE},
-            "exactly 6 digits; the one given has 5 characters",
+            "Invalid MFA code: it has 5 characters",
         ),
         (
             "token_code",
             "1234567",
             {"serial_number": DEVICE},
-            "exactly 6 digits; the one given has 7 characters",
+            "Invalid MFA code: it has 7 characters",
         ),
-        ("token_code", "", {"serial_number": DEVICE}, "exactly 6 digits; the one given has 0 characters"),
+        ("token_code", "", {"serial_number": DEVICE}, "Invalid MFA code: it has 0 characters"),
         ("token_code", "12345a", {"serial_number": DEVICE}, "not only digits"),
         ("token_code", "\N{ARABIC-INDIC DIGIT THREE}" * 6, {"serial_number": DEVICE}, "exactly 6 digits"),
-        ("duration_seconds", 899, {}, "is 899 seconds; STS takes 900 to 43200"),
-        ("duration_seconds", 43201, {}, "is 43201 seconds; STS takes 900 to 43200"),
-        ("duration_seconds", 0, {}, "MaxSessionDuration"),
-        ("policy_arns", [MANAGED] * 11, {}, "There are 11 managed session policies; STS takes at most 10"),
+        ("duration_seconds", 899, {}, "Invalid duration: 899 s. It must be 900 to 43200 s."),
+        ("duration_seconds", 43201, {}, "Invalid duration: 43201 s. It must be 900 to 43200 s."),
+        ("duration_seconds", 0, {}, "It must be 900 to 43200 s."),
+        ("policy_arns", [MANAGED] * 11, {}, "Too many managed session policies: 11. Pass at most 10"),
         ("policy_arns", [managed_of(24)], {}, "is not the ARN of a managed policy"),
-        ("policy_arns", ["ReadOnlyAccess_is_a_name"], {}, "looks like arn:aws:iam::aws:policy/NAME"),
+        ("policy_arns", ["ReadOnlyAccess_is_a_name"], {}, "It looks like arn:aws:iam::aws:policy/NAME"),
         (
             "policy_arns",
             [managed_of(1024), managed_of(1025)],
             {},
-            "have 2049 characters together; STS takes at most 2048",
+            "are too long: 2049 characters. Shorten them to at most 2048",
         ),
-        ("policy", policy_of(2049), {}, "have 2049 characters together; STS takes at most 2048"),
+        ("policy", policy_of(2049), {}, "are too long: 2049 characters. Shorten them to at most 2048"),
         (
             "policy",
             policy_of(2049 - len(MANAGED)),
             {"policy_arns": [MANAGED]},
-            "have 2049 characters together",
+            "are too long: 2049 characters",
         ),
-        ("tags", {f"key{n}": "value" for n in range(51)}, {}, "There are 51 tags; STS takes at most 50"),
-        ("tags", {"": "value"}, {}, "has 0 characters; STS takes 1 to 128"),
-        ("tags", {"k" * 129: "value"}, {}, "has 129 characters; STS takes 1 to 128"),
+        ("tags", {f"key{n}": "value" for n in range(51)}, {}, "Too many tags: 51. Pass at most 50"),
+        ("tags", {"": "value"}, {}, ": 0 characters. It must have 1 to 128"),
+        ("tags", {"k" * 129: "value"}, {}, ": 129 characters. It must have 1 to 128"),
         ("tags", {"key": "v" * 257}, {}, "value of tag 'key'"),
-        ("tags", {"key": "v" * 257}, {}, "has 257 characters; STS takes 0 to 256"),
+        ("tags", {"key": "v" * 257}, {}, ": 257 characters. It must have 0 to 256"),
         (
             "tags",
             {"a,b": "value"},
             {},
-            "tag key 'a,b' has ',' in it; STS takes letters, digits, spaces and _ . : / = + - @",
+            "tag key 'a,b': it contains ','. Use letters, digits, spaces and _ . : / = + - @",
         ),
-        ("tags", {"key": "a\tb"}, {}, r"value of tag 'key' 'a\tb' has '\t' in it"),
+        ("tags", {"key": "a\tb"}, {}, r"value of tag 'key' 'a\tb': it contains '\t'"),
         ("tags", {"key": "100 €"}, {}, "'€'"),
         ("tags", {"key": "🙂"}, {}, "'🙂'"),
         (
             "transitive_tag_keys",
             [f"key{n}" for n in range(51)],
             {},
-            "There are 51 transitive tag keys; STS takes at most 50",
+            "Too many transitive tag keys: 51. Pass at most 50",
         ),
-        ("transitive_tag_keys", [""], {}, "has 0 characters; STS takes 1 to 128"),
-        ("transitive_tag_keys", ["k" * 129], {}, "has 129 characters; STS takes 1 to 128"),
+        ("transitive_tag_keys", [""], {}, ": 0 characters. It must have 1 to 128"),
+        ("transitive_tag_keys", ["k" * 129], {}, ": 129 characters. It must have 1 to 128"),
         ("transitive_tag_keys", ["a;b"], {}, "';'"),
-        ("role_arn", "arn:aws:iam::123456789012:user/myid", {}, "names a user, not a role"),
+        ("role_arn", "arn:aws:iam::123456789012:user/myid", {}, "is the ARN of a user, not of a role"),
     ],
 )
 def test_what_is_over_the_limit_is_refused_with_the_limit(
@@ -195,12 +195,12 @@ def test_a_source_identity_may_not_begin_with_what_aws_reserves() -> None:
     sentences = [
         sentence for name, sentence in faults(source_identity="aws:alice") if name == "source_identity"
     ]
-    assert any("begins with aws:, which AWS reserves" in sentence for sentence in sentences)
+    assert any("AWS reserves aws:" in sentence for sentence in sentences)
 
 
 @pytest.mark.parametrize("duration", ["3600", 3600.0, True, [3600]])
 def test_a_duration_is_a_whole_number(duration: object) -> None:
-    assert "must be a whole number of seconds" in fault("duration_seconds", duration_seconds=duration)
+    assert "It must be a whole number of seconds" in fault("duration_seconds", duration_seconds=duration)
 
 
 def test_a_sentence_shows_what_was_given_but_not_all_of_it() -> None:
@@ -270,7 +270,7 @@ def test_a_token_code_shows_nowhere(code: object) -> None:
 
 
 def test_a_code_needs_a_device_and_a_device_goes_to_sts_with_a_code_alone() -> None:
-    assert "give its serial number too" in fault("serial_number", token_code="123456")
+    assert "Pass its serial number" in fault("serial_number", token_code="123456")
     assert "SerialNumber" not in asked(serial_number=DEVICE).parameters()
     sent = asked(serial_number=DEVICE).with_code(" 012345\n").parameters()
     assert (sent["SerialNumber"], sent["TokenCode"]) == (DEVICE, "012345")
@@ -307,7 +307,7 @@ def test_a_web_identity_takes_only_what_sts_takes_with_it() -> None:
     assert [name for name, _ in found] == [
         "external_id", "tags", "transitive_tag_keys", "source_identity", "serial_number", "token_code",
     ]  # fmt: skip
-    assert all("with a web identity: leave it out." in sentence for _, sentence in found)
+    assert all(sentence.endswith(f"with a web identity. Leave out {name}.") for name, sentence in found)
     assert asked(web_identity_token_file="~/token", policy={}, duration_seconds=900)
 
 
@@ -365,14 +365,14 @@ def test_a_policy_counts_as_it_is_sent_not_as_it_is_written() -> None:
         ("{'Version': '2012-10-17'}", "The session policy is not JSON"),
         ('{"Version": "2012-10-17"', "The session policy is not JSON"),
         ("policy.json", "The session policy is not JSON"),
-        ("[]", "must be a JSON object"),
-        ("null", "must be a JSON object"),
-        ("1", "must be a JSON object"),
-        ([POLICY], "must be a JSON object"),
-        (7, "must be a JSON object"),
-        ({"Statement": {1, 2}}, "cannot be written as JSON"),
-        ({"Statement": float("nan")}, "cannot be written as JSON"),
-        ({("a", "b"): 1}, "cannot be written as JSON"),
+        ("[]", "is not a JSON object"),
+        ("null", "is not a JSON object"),
+        ("1", "is not a JSON object"),
+        ([POLICY], "is not a JSON object"),
+        (7, "is not a JSON object"),
+        ({"Statement": {1, 2}}, "can't be written as JSON"),
+        ({"Statement": float("nan")}, "can't be written as JSON"),
+        ({("a", "b"): 1}, "can't be written as JSON"),
     ],
 )
 def test_what_is_no_policy_is_told_why(policy: object, sentence: str) -> None:
@@ -382,7 +382,7 @@ def test_what_is_no_policy_is_told_why(policy: object, sentence: str) -> None:
 def test_a_policy_that_holds_itself_is_told_why() -> None:
     policy: dict[str, object] = {}
     policy["Statement"] = policy
-    assert "cannot be written as JSON" in fault("policy", policy=policy)
+    assert "can't be written as JSON" in fault("policy", policy=policy)
 
 
 @pytest.mark.parametrize("policy", ["[" * 100_000, '{"a":' * 100_000], ids=["lists", "objects"])
@@ -402,11 +402,11 @@ def test_a_policy_that_nests_without_end_is_told_why() -> None:
 
 def test_a_policy_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     path = tmp_path / "missing.json"
-    assert f"The session policy in {path} cannot be read: No such file" in fault("policy", policy=path)
+    assert f"The session policy in {path} can't be read: No such file" in fault("policy", policy=path)
 
 
 def test_a_policy_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    assert f"The session policy in {tmp_path} cannot be read" in fault("policy", policy=tmp_path)
+    assert f"The session policy in {tmp_path} can't be read" in fault("policy", policy=tmp_path)
 
 
 def test_a_policy_file_that_is_not_text_is_named(tmp_path: Path) -> None:
@@ -428,7 +428,7 @@ def test_a_path_that_no_file_can_have_is_told_in_a_sentence() -> None:
 def test_a_policy_that_is_given_as_it_is_sent_keeps_to_the_characters_that_sts_takes() -> None:
     role = RoleArn.parse(ROLE)
     assert AssumeRoleRequest(role, "RoleSession1", policy='{"a":"\u00ff\t\r\n"}').policy is not None
-    with pytest.raises(InvalidRequestError, match="STS takes the characters up to U\\+00FF"):
+    with pytest.raises(InvalidRequestError, match="Use characters up to U\\+00FF"):
         AssumeRoleRequest(role, "RoleSession1", policy='{"a":"\u0100"}')
 
 
@@ -449,12 +449,12 @@ def test_managed_policies_may_be_any_iterable() -> None:
 
 def test_tag_keys_that_differ_only_in_case_are_one_key() -> None:
     sentence = fault("tags", tags={"Größe": "a", "größe": "b", "team": "c"})
-    assert "'Größe' and 'größe' are the same to STS" in sentence
+    assert "'Größe' and 'größe' differ in case only" in sentence
 
 
 def test_tags_are_a_dict_of_texts() -> None:
     for tags in ([("team", "data")], {"team": 1}, {1: "data"}, "team=data", {"team": None}):
-        assert "must be a dict of texts" in fault("tags", tags=tags)
+        assert "Pass a dict of texts" in fault("tags", tags=tags)
 
 
 def test_tags_that_change_later_do_not_change_the_request() -> None:
@@ -658,4 +658,4 @@ def test_a_value_of_the_wrong_kind_is_a_fault_of_its_parameter(name: str, value:
 @pytest.mark.parametrize("name", ["policy_arns", "transitive_tag_keys"])
 @pytest.mark.parametrize("value", [5, True, [5], [MANAGED, None], {5: 5}, b"arn"], ids=repr)
 def test_a_list_of_the_wrong_kind_is_a_fault_of_its_parameter(name: str, value: object) -> None:
-    assert "must be a list of texts" in fault(name, **{name: value})
+    assert "Pass a list of texts" in fault(name, **{name: value})
