@@ -65,8 +65,8 @@ def test_put_replaces_the_settings_of_the_process() -> None:
         ("duration_seconds", 900, None),
         ("region", "eu-west-1", None),
         ("read_only", True, None),
-        ("region", "eu west", "'eu west' is not a region name"),
-        ("duration_seconds", 1, "1 second"),
+        ("region", "eu west", "Invalid region: 'eu west'"),
+        ("duration_seconds", 1, "Invalid duration: 1 s"),
     ],
 )
 def test_a_default_is_checked(name: str, value: object, fault: str | None) -> None:
