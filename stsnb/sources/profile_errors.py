@@ -1,4 +1,4 @@
-"""Why a profile's role has no credentials to be assumed with: which profile, which key, and what to do."""
+"""Explains why a profile's role has no source credentials: which profile, which key, and what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stsnb.sts.arn import shorten
 
 
 class ProfileError(Exception):
-    """A profile cannot be used as it stands.
+    """A profile can't be used as it is.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class ProfileError(Exception):
         self.advice = advice
 
 
-# What gives a profile credentials of its own, beside keys.
+# The keys that give a profile credentials, beside access keys.
 _PROVIDERS = (
     "sso_session",
     "sso_start_url",
@@ -43,19 +43,19 @@ _CREDENTIAL_SOURCES = {
 
 
 def fault(profiles: Mapping[str, Mapping[str, Any]], name: str) -> ProfileError | None:
-    """Find out why botocore found no credentials by way of a profile with ``role_arn``.
+    """Return why botocore finds no credentials for a profile with ``role_arn``.
 
     Parameters
     ----------
     profiles : mapping
         The profiles of the configuration.
     name : str
-        That with which it began.
+        The profile that was named.
 
     Returns
     -------
     ProfileError or None
-        Which profile and which key is at fault; None if it is none of a role's keys.
+        Names the profile and the key; None if no key about roles is at fault.
     """
     path = [name]
     while True:
