@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 import boto3
-import botocore.session
 import pytest
+from botocore.loaders import JSONFileLoader
 from IPython.core.interactiveshell import InteractiveShell
 from pytest_httpserver import HTTPServer
 
@@ -82,7 +82,7 @@ def config(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def models_read_once() -> Iterator[None]:
-    """All sessions of a test file share the loader of botocore's models: for tests that make many."""
+    """botocore's models are read once for all sessions of a test file: for tests that make many."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
+        patch.setattr(JSONFileLoader, "load_file", staticmethod(cache(JSONFileLoader().load_file)))
         yield

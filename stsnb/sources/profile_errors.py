@@ -1,4 +1,4 @@
-"""Explains why a profile's role has no source credentials: which profile, which key, and what to do."""
+"""Why a profile's role has no credentials to be assumed with: which profile, which key, and what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stsnb.sts.arn import shorten
 
 
 class ProfileError(Exception):
-    """A profile can't be used as it is.
+    """A profile cannot be used as it stands.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class ProfileError(Exception):
         self.advice = advice
 
 
-# The keys that give a profile credentials, beside access keys.
+# What gives a profile credentials of its own, beside keys.
 _PROVIDERS = (
     "sso_session",
     "sso_start_url",
@@ -43,19 +43,19 @@ _CREDENTIAL_SOURCES = {
 
 
 def fault(profiles: Mapping[str, Mapping[str, Any]], name: str) -> ProfileError | None:
-    """Return why botocore finds no credentials for a profile with ``role_arn``.
+    """Find out why botocore found no credentials by way of a profile with ``role_arn``.
 
     Parameters
     ----------
     profiles : mapping
         The profiles of the configuration.
     name : str
-        The profile that was named.
+        That with which it began.
 
     Returns
     -------
     ProfileError or None
-        Names the profile and the key; None if no key about roles is at fault.
+        Which profile and which key is at fault; None if it is none of a role's keys.
     """
     path = [name]
     while True:

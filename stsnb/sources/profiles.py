@@ -1,4 +1,4 @@
-"""Profiles that name a role (role_arn in ~/.aws/config), read as parameters of AssumeRole."""
+"""The roles that ~/.aws/config names: a profile with role_arn, read as a request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stsnb.sources.isolated_session import IsolatedSession
 from stsnb.sources.profile_errors import ProfileError
 from stsnb.sts.arn import shorten
 
-# The keys of a profile and the parameters that they set (AWS CLI user guide, "Using an IAM role").
+# The keys of a profile, and what STS's parameter is called here (AWS CLI user guide, "Using an IAM role").
 _KEYS = {
     "role_arn": "role_arn",
     "role_session_name": "session_name",
@@ -21,13 +21,13 @@ _KEYS = {
     "external_id": "external_id",
     "mfa_serial": "serial_number",
 }
-# botocore reads only these of a profile with a web identity (AssumeRoleWithWebIdentityProvider).
+# Of a profile with a web identity botocore reads these alone (AssumeRoleWithWebIdentityProvider).
 _KEYS_OF_WEB_IDENTITY = {
     "role_arn": "role_arn",
     "role_session_name": "session_name",
     "web_identity_token_file": "web_identity_token_file",
 }
-#: For each parameter the key of a profile that sets it.
+#: The key of a profile that says a parameter.
 KEY_OF_PARAMETER = {name: key for key, name in {**_KEYS, **_KEYS_OF_WEB_IDENTITY}.items()}
 
 
@@ -40,7 +40,7 @@ class RoleProfile:
     name : str
         The profile's name.
     keys : mapping
-        Its keys about the role, with their values as text.
+        What it says of the role: its own keys and values, as they stand there.
     region : str, optional
         Its region.
     """
@@ -55,12 +55,12 @@ class RoleProfile:
         return "web_identity_token_file" in self.keys
 
     def parameters(self, *, with_credentials: bool = False) -> dict[str, Any]:
-        """Return its parameters, under the names of `stsnb.sts.request.AssumeRoleRequest`.
+        """Return what it says, under the names of `stsnb.sts.request.AssumeRoleRequest`.
 
         Parameters
         ----------
         with_credentials : bool
-            Whether the user named other credentials than the profile's own, a web identity included.
+            Whether other credentials were asked for than the profile's own, a web identity included.
 
         Returns
         -------
@@ -69,7 +69,7 @@ class RoleProfile:
         Raises
         ------
         ProfileError
-            For a duration that is not a number, which botocore ignores.
+            For a duration that is no number, which botocore passes over.
         """
         names = _KEYS_OF_WEB_IDENTITY if self.web_identity and not with_credentials else _KEYS
         found: dict[str, Any] = {name: self.keys[key] for key, name in names.items() if key in self.keys}
@@ -92,7 +92,7 @@ def role_profile(name: str, environ: Mapping[str, str]) -> RoleProfile:
     name : str
         The profile.
     environ : mapping
-        The environment without what stsnb has put into it.
+        The environment without what stsnb put in.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def role_profile(name: str, environ: Mapping[str, str]) -> RoleProfile:
     Raises
     ------
     ProfileError
-        There is no such profile, or it names no role.
+        There is none, or it names no role.
     botocore.exceptions.ConfigParseError
         A file cannot be parsed.
     """
@@ -127,7 +127,7 @@ def role_profile(name: str, environ: Mapping[str, str]) -> RoleProfile:
 
 
 def _profiles(environ: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
-    # Without botocore's handlers a session takes half a millisecond; this one only reads the files.
+    # Without botocore's own handlers a session is made in half a millisecond; it only reads the files.
     session = IsolatedSession(lambda: environ, handlers=HierarchicalEmitter())
     profiles: Mapping[str, Mapping[str, str]] = session.full_config["profiles"]
     return profiles

@@ -1,18 +1,18 @@
-"""RoleArn: a role's ARN, parsed and checked."""
+"""RoleArn: the name of a role, taken apart and checked."""
 
 from __future__ import annotations
 
 import string
 from dataclasses import dataclass
 
-#: The length of RoleArn in characters (STS API reference, AssumeRole).
+#: How many characters STS takes as RoleArn (STS API reference, AssumeRole).
 MIN_LENGTH, MAX_LENGTH = 20, 2048
 
 _DIGITS = frozenset(string.digits)
 _WORD = _DIGITS | set(string.ascii_letters)
 _PARTITION = _DIGITS | set(string.ascii_lowercase) | {"-"}
 
-# Other resources of IAM, which people paste in place of a role.
+# What else IAM names, as people paste it in a role's place.
 _KINDS = {
     "user": "a user",
     "group": "a group",
@@ -33,7 +33,7 @@ class RoleArn:
     Parameters
     ----------
     partition : str
-        ``aws``, ``aws-cn``, ``aws-us-gov``, or that of another server.
+        ``aws``, ``aws-cn``, ``aws-us-gov``, or what another server calls itself.
     account_id : str
         Twelve digits; empty or a tenant's name where a server has no accounts (Ceph, MinIO).
     path : str
@@ -49,7 +49,7 @@ class RoleArn:
 
     @classmethod
     def parse(cls, text: str) -> RoleArn:
-        """Parse an ARN.
+        """Take an ARN apart.
 
         Parameters
         ----------
@@ -63,7 +63,7 @@ class RoleArn:
         Raises
         ------
         ValueError
-            If `text` is not the ARN of a role; the message says what it is and what is expected.
+            If `text` does not name a role; the message is a sentence on what it is and what is expected.
         """
         text = text.strip()
         shown = shorten(text)
@@ -110,7 +110,7 @@ class RoleArn:
 
     @property
     def has_account(self) -> bool:
-        """Whether it has an account id of 12 digits, as on AWS; a role of Ceph or MinIO has none."""
+        """Whether it names an account as AWS does, by 12 digits; without one it is a role of Ceph or MinIO."""
         return len(self.account_id) == 12 and set(self.account_id) <= _DIGITS
 
     def __str__(self) -> str:
@@ -123,21 +123,21 @@ def _is_name(text: str) -> bool:
 
 
 def _is_account(text: str) -> bool:
-    # An account of AWS has 12 digits; Ceph has none, a tenant's name, or an account id with letters.
+    # An account of AWS is 12 digits; Ceph has none, a tenant's name, or an account of its own alphabet there.
     if set(text) <= _DIGITS:
         return len(text) in (0, 12)
     return len(text) <= 128 and set(text) <= _WORD | {"_"}
 
 
 def shorten(value: object, most: int = 80) -> str:
-    """Return a value's repr for a message, cut to `most` characters.
+    """Quote what was given, cut to `most` characters, so that a message stays a sentence.
 
     Parameters
     ----------
     value : object
-        The value that the user gave; a repr shows white space and quotes.
+        What the user gave; shown by its repr, so that white space and quotes can be seen.
     most : int
-        The number of characters that are shown.
+        How many characters are shown.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The limits of AssumeRole's parameters, and a sentence for each value beyond them.
+"""The limits of AssumeRole's parameters, and the sentence for what is beyond them.
 
 All are those of the `STS API reference <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>`_;
 botocore checks only types and minimums and sends the rest.
@@ -16,19 +16,19 @@ from stsnb.sts.arn import shorten
 MIN_DURATION_SECONDS, MAX_DURATION_SECONDS = 900, 43200
 #: How long a chained session lasts on AWS, in seconds (IAM user guide, "Roles terms and concepts": Role chaining).
 MAX_CHAINED_DURATION_SECONDS = 3600
-#: The length of inline and managed session policies together, in characters as sent.
+#: Inline and managed session policies together, in characters as they are sent.
 MAX_POLICY_LENGTH = 2048
 MAX_POLICY_ARNS = 10
 MAX_TAGS = 50
 MAX_SESSION_NAME_LENGTH = 64
 #: Partition and account of a managed policy; the account is ``aws`` for AWS's own.
 MANAGED_POLICY_ARN = re.compile(r"arn:([^:\s]+):iam::([^:\s]*):policy/\S+")
-#: The characters that STS takes in names.
+#: What STS takes in names.
 WORD = frozenset(string.ascii_letters + string.digits + "_+=,.@-")
 
 
 class Text:
-    """The rule for a text parameter: its length, and the characters that STS takes."""
+    """The rule for a parameter of text: its length, and the characters that STS takes."""
 
     def __init__(self, label: str, least: int, most: int, more: str = "") -> None:
         self.label = label
@@ -131,7 +131,7 @@ def token_code_faults(code: str) -> list[str]:
     """Return a sentence, without the code, if it is not one of 6 digits."""
     if len(code) == 6 and set(code) <= set(string.digits):
         return []
-    # The value may be another secret in the wrong field: only its length is shown.
+    # What was typed may be another secret in the wrong field: only its shape is told.
     shape = f"{len(code)} characters" + ("" if code.isdigit() else ", not only digits")
     return [f"The MFA code must be exactly 6 digits; the one given has {shape}."]
 

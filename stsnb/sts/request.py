@@ -1,4 +1,4 @@
-"""AssumeRoleRequest: the parameters of AssumeRole, with every limit checked before anything is sent."""
+"""AssumeRoleRequest: what is asked of STS, with every limit checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from stsnb.sts.arn import RoleArn, shorten
 
 
 class InvalidRequestError(ValueError):
-    """A request that STS would refuse; it was not sent.
+    """A request that STS could only refuse: nothing was sent.
 
     Parameters
     ----------
     faults : sequence of (str, str)
-        For each fault the name of the parameter and a sentence with the limit and the value.
+        For each fault the name of the parameter and a sentence with the limit and what was given.
     """
 
     def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
@@ -30,7 +30,7 @@ class InvalidRequestError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class AssumeRoleRequest:
-    """A request for STS, complete and within its limits.
+    """What STS is asked for, complete and within its limits.
 
     Names are STS's own (`STS API reference, AssumeRole
     <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>`_), as are all limits.
@@ -61,11 +61,11 @@ class AssumeRoleRequest:
     serial_number : str, optional
         The MFA device, 9 to 256 characters.
     token_code : str, optional
-        The six digits that the MFA device shows; needs `serial_number`. A code is valid once, so a request is kept
-        without it. Never shown in a repr or a message.
+        The six digits that the MFA device shows; goes with `serial_number`. Good once, so that a request is
+        kept without it. Never shown in a repr or a message.
     web_identity_token_file : str, optional
-        The file with an OpenID Connect token in place of AWS credentials (AssumeRoleWithWebIdentity, which takes
-        no external id, tags, source identity or MFA).
+        The file with a token of OpenID Connect that takes the place of AWS credentials
+        (AssumeRoleWithWebIdentity), which knows neither an external id nor tags, a source identity or MFA.
 
     Raises
     ------
@@ -91,7 +91,7 @@ class AssumeRoleRequest:
     def of(
         cls, role_arn: RoleArn | str, session_name: str | None = None, **parameters: Any
     ) -> AssumeRoleRequest:
-        """Make a request from a user's values.
+        """Make a request from what a user gives.
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class AssumeRoleRequest:
         Parameters
         ----------
         token_code : str
-            The code that the device shows; blanks around it are ignored.
+            What the device shows; blanks around it are ignored.
 
         Returns
         -------
@@ -205,12 +205,12 @@ class AssumeRoleRequest:
     def parameters(self) -> dict[str, Any]:
         """Return the request as botocore's ``client.assume_role`` takes it.
 
-        An MFA device without a code is left out: the source credentials are an MFA session then.
+        An MFA device without a code is left out: the credentials that ask have been got with one then.
 
         Returns
         -------
         dict
-            STS's parameter names and values; those that are not requested are absent.
+            STS's parameter names and values; what was not asked for is absent.
         """
         policy, policy_arns = session_policies.session_policies(self)
         asked = {
@@ -229,7 +229,7 @@ class AssumeRoleRequest:
         return {name: value for name, value in asked.items() if value not in (None, [])}
 
 
-#: The parameters that AssumeRole takes and AssumeRoleWithWebIdentity does not, with their names in messages.
+#: What AssumeRole takes and AssumeRoleWithWebIdentity does not, with what a person calls it.
 NOT_WITH_WEB_IDENTITY = {
     "external_id": "external id",
     "tags": "session tags",
@@ -324,21 +324,21 @@ _READERS = {
 
 
 def default_session_name() -> str:
-    """Return a session name that shows the user to a reader of CloudTrail.
+    """Return a session name by which a reader of CloudTrail finds the person.
 
-    It is made of the user's name on this machine (on a JupyterHub the hub's, where every user is ``jovyan``),
-    reduced to the characters that STS takes and cut to 64 of them.
+    The name of the user on this machine (on a JupyterHub the hub's, since there everybody is ``jovyan``),
+    cleaned to STS's alphabet and cut to its 64 characters.
 
     Returns
     -------
     str
         For example ``alice-jupyter``.
     """
-    import getpass  # only for those who leave the name out: it loads more of the system
+    import getpass  # and what it needs of the system, for those who leave the name out
 
     try:
         user = os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no entry for this uid, as in many containers
+    except (OSError, KeyError, ImportError):  # no entry for this uid, as in many containers; the kind varies
         user = ""
     plain = unicodedata.normalize("NFKD", user).encode("ascii", "ignore").decode()
     clean = "".join(c if c in limits.WORD else "-" for c in plain).strip("-")

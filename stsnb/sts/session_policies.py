@@ -1,4 +1,4 @@
-"""Session policies, which narrow what a role's session may do: given ones, or read-only."""
+"""What narrows a session: nothing, session policies, or read-only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stsnb.sts.limits import MANAGED_POLICY_ARN
 READ_ONLY = "read-only"
 SCOPED = "scoped"
 
-# Ceph and MinIO have no managed policies and only S3: the part of ReadOnlyAccess that applies there.
+# Ceph and MinIO have no managed policies, and only S3: the part of ReadOnlyAccess that means something there.
 _READ_ONLY_S3 = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": "*"}],
@@ -19,7 +19,7 @@ _READ_ONLY_S3 = {
 
 
 class Narrowed(Protocol):
-    """The parameters of a request that narrow its session."""
+    """What is asked for of a session's rights."""
 
     @property
     def role_arn(self) -> RoleArn: ...  # noqa: D102
@@ -52,12 +52,13 @@ def session_policies(asked: Narrowed) -> tuple[str | None, tuple[str, ...]]:
     """Return the session policies to send: the inline one, and the ARNs of the managed ones.
 
     Read-only is the managed policy ReadOnlyAccess, of the role's partition. A server without accounts has no
-    managed policies, and ignores their ARNs (measured with Ceph 16): there an inline policy for S3 is sent.
+    managed policies, and takes their ARNs without narrowing anything (measured with Ceph 16): there it is said
+    inline, for S3.
 
     Parameters
     ----------
     asked : Narrowed
-        The request.
+        What is asked for.
 
     Returns
     -------
@@ -72,12 +73,12 @@ def session_policies(asked: Narrowed) -> tuple[str | None, tuple[str, ...]]:
 
 
 def narrowing(asked: Narrowed) -> str | None:
-    """Return a word for what narrows the session.
+    """Return in a word what narrows the session.
 
     Parameters
     ----------
     asked : Narrowed
-        The request.
+        What is asked for.
 
     Returns
     -------
@@ -91,12 +92,12 @@ def narrowing(asked: Narrowed) -> str | None:
 
 
 def read_only_faults(asked: Narrowed) -> list[str]:
-    """Return a sentence if a session can't be read-only with the other session policies."""
+    """Return a sentence if a session cannot be read-only as it was asked for."""
     if not isinstance(asked.read_only, bool):
         return [f"Whether the session is read-only must be True or False, not {shorten(asked.read_only)}."]
     if not asked.read_only or (asked.policy is None and set(asked.policy_arns) <= {_read_only_arn(asked)}):
         return []
-    # Together they are one set: an action that the role may do is allowed if any of them allows it (IAM User Guide,
+    # They are one set within what the role may: an action is allowed if any of them allows it (IAM User Guide,
     # "Session policies" and "Policy evaluation logic").
     return [
         "Read-only was asked for beside other session policies, and together they would be wider than each: "

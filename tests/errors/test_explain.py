@@ -570,12 +570,12 @@ def test_a_renewal_that_is_answered_by_half_of_the_credentials_does_not_show_the
 
 
 def test_an_answer_without_the_roles_id_is_a_role_all_the_same(sts: ScriptedSTS) -> None:
-    user = "<AssumedRoleUser><Arn>arn:aws:sts:::assumed-role/role-for-s3-fileserver/session</Arn></AssumedRoleUser>"
+    user = "<AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/role-for-s3-fileserver/session</Arn></AssumedRoleUser>"
     answer = f"{HALF}<SessionToken>{SECRET_MARK}</SessionToken></Credentials>{user}"
     sts.answers(answer + "</AssumeRoleResult></AssumeRoleResponse>")
     role = stsnb.assume_role(ROLE)
     assert role.role_id is None
-    assert role.arn == "arn:aws:sts:::assumed-role/role-for-s3-fileserver/session"
+    assert role.arn == "arn:aws:sts::123456789012:assumed-role/role-for-s3-fileserver/session"
 
 
 def test_a_server_that_quotes_the_callers_secrets_is_quoted_without_them(
