@@ -176,7 +176,7 @@ class AssumeRoleFetcher:
             session = self._mfa_sessions.of(base, request.serial_number or "")
             if session is not None and session.offered:
                 try:
-                    session.buy(base, request.role_arn, code, replace=new_code)
+                    session.start(base, request.role_arn, code, replace=new_code)
                 except NotOfferedError:
                     pass
                 else:

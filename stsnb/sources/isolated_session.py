@@ -1,4 +1,4 @@
-"""IsolatedSession: a botocore session that reads the user's environment, without what stsnb has put into it."""
+"""IsolatedSession: a botocore session, with its STS clients, that reads the environment without what stsnb put in."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ import botocore.session
 from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider, EnvironmentProvider
 from botocore.hooks import BaseEventHooks
+
+from stsnb.sts.arn import RoleArn
 
 #: The user's two files: the variables that name them, and where they are by default.
 _FILES = (("AWS_CONFIG_FILE", "~/.aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
@@ -188,6 +190,78 @@ class IsolatedSession(botocore.session.Session):
             for name, settings in section.items()
             if isinstance(settings, dict) and settings.get("endpoint_url")
         }
+
+
+class STSClients:
+    """The STS clients of a session, made once for each region and environment; any thread may use them.
+
+    Parameters
+    ----------
+    session : IsolatedSession
+        The session.
+    config : botocore.config.Config
+        How they differ from what is configured.
+    """
+
+    def __init__(self, session: IsolatedSession, config: Config) -> None:
+        self._session = session
+        self._config = config
+        self._made: tuple[tuple[int, int], dict[str | None, Any]] = (0, 0), {}
+
+    def of(self, role_arn: RoleArn, region: str | None) -> Any:
+        """Return the client that assumes a role.
+
+        Parameters
+        ----------
+        role_arn : RoleArn
+            The role; without any region its partition decides which STS is called.
+        region : str or None
+            The region of STS; None for the session's.
+
+        Returns
+        -------
+        botocore.client.BaseClient
+        """
+        with self._session.user_environ.held() as environ:
+            # A client keeps its proxies, its endpoint and its CA: what the user changes needs another. A forked
+            # process must not send on the connection of its parent's, whose answers it would get.
+            if self._made[0] != (state := (os.getpid(), state_of(environ))):
+                self._made = state, {}
+            made = self._made[1]
+            region = region or self._session.get_config_variable("region") or self._default_region(role_arn)
+            if region not in made:
+                made[region] = self._session.create_client("sts", region_name=region, config=self._config)
+            return made[region]
+
+    def _default_region(self, role_arn: RoleArn) -> str | None:
+        if role_arn.partition == "aws" or self._session.endpoint("sts") is not None:
+            return None  # botocore calls the global STS, and an endpoint needs no region
+        return next(iter(self._session.get_available_regions("sts", role_arn.partition)), None)
+
+
+@contextmanager
+def at_sending(client: Any, call: Callable[[], object] | None) -> Iterator[None]:
+    """Call a function when an STS client sends a request in a ``with``.
+
+    Parameters
+    ----------
+    client : botocore.client.BaseClient
+        The client.
+    call : callable, optional
+        The function; None for none.
+    """
+    if call is None:
+        yield
+        return
+
+    def handle(**_: object) -> None:
+        call()
+
+    client.meta.events.register("before-send.sts", handle)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister("before-send.sts", handle)
 
 
 def _read_from(environ: UserEnviron, provider: Any) -> None:

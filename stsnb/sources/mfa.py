@@ -1,4 +1,4 @@
-"""MFA: one code buys a session that assumes and renews roles for half a day, so that nobody is asked each hour."""
+"""MFA sessions: one code starts a session that assumes and renews roles for up to 12 hours."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from stsnb.sources.source import Source
 from stsnb.sts.arn import RoleArn
 from stsnb.sts.response import error_of, is_refusal, read_credentials
 
-#: What is asked for, and STS's own default (STS API reference, GetSessionToken); of an account's root user AWS
-#: makes it an hour.
+#: The duration that is requested, and STS's own default (STS API reference, GetSessionToken); AWS gives an account's
+#: root user an hour.
 SESSION_SECONDS = 43200
-#: With less left than this, whoever is at the notebook is asked for a new code already.
+#: With less left than this, a user in the foreground is asked for a new code.
 NEARLY_ENDED = timedelta(minutes=15)
 
-#: What AWS says where it is the code, or the device.
+#: The text of AWS's error for a wrong code or device.
 CODE_REFUSED = "MultiFactorAuthentication failed"
 _NOT_OFFERED = frozenset(
     {"InvalidAction", "MethodNotAllowed", "NotImplemented", "UnknownOperationException", "405", "501"}
@@ -31,11 +31,11 @@ _NOT_OFFERED = frozenset(
 
 
 class NotOfferedError(Exception):
-    """The server has no GetSessionToken, or has it forbidden: the code goes with each role then."""
+    """The server has no GetSessionToken or forbids it: each AssumeRole needs a code then."""
 
 
 class MFASessionEndedError(Exception):
-    """The session that a code has bought is over.
+    """The MFA session has ended.
 
     Parameters
     ----------
@@ -52,9 +52,9 @@ class MFASessionEndedError(Exception):
 
 
 class MFASession(Credentials):
-    """The credentials of a GetSessionToken with a code: what they do counts as done with MFA.
+    """The credentials of GetSessionToken with a code: calls that they sign count as made with MFA.
 
-    It is in the kernel's memory and nowhere else. Any thread may sign with it; its lock lets one at a time buy.
+    It exists in the kernel's memory only. Any thread may sign with it; its lock lets one thread at a time start it.
 
     Parameters
     ----------
@@ -65,47 +65,47 @@ class MFASession(Credentials):
     def __init__(self, serial_number: str) -> None:
         super().__init__("", "", "", method="mfa-session")
         self.serial_number = serial_number
-        #: False once the server was found to sell none.
+        #: False once the server has refused one.
         self.offered = True
-        self.bought = self.expiration = datetime.min.replace(tzinfo=timezone.utc)
+        self.started = self.expiration = datetime.min.replace(tzinfo=timezone.utc)
         self._frozen: ReadOnlyCredentials = FrozenCredentials("", "", "")
-        self._buying = threading.Lock()
+        self._starting = threading.Lock()
         _ALL.add(self)
 
     @property
     def remaining(self) -> timedelta:
-        """How long it is good, never negative."""
+        """The time until it ends, never negative."""
         return max(timedelta(0), self.expiration - datetime.now(timezone.utc))
 
     @property
     def age(self) -> timedelta:
-        """How long ago it was bought."""
-        return datetime.now(timezone.utc) - self.bought
+        """The time since it was started."""
+        return datetime.now(timezone.utc) - self.started
 
-    def buy(self, source: Source, role_arn: RoleArn, token_code: str, *, replace: bool = False) -> None:
-        """Give a code for a session, unless another thread has just done so.
+    def start(self, source: Source, role_arn: RoleArn, token_code: str, *, replace: bool = False) -> None:
+        """Start the session with a code, unless another thread has just done so.
 
         Parameters
         ----------
         source : Source
-            Whose long-lived keys ask.
+            Whose long-lived keys call STS.
         role_arn : RoleArn
-            The role that it is for, whose partition may tell where STS is.
+            The role that it is for, whose partition may decide which STS is called.
         token_code : str
             What the device shows.
         replace : bool
-            Whether to do so even if the session is good for long.
+            Whether to do so even if the session has long to go.
 
         Raises
         ------
         NotOfferedError
-            The server does not do this for this caller, and has hardly looked at the code.
+            The server does not do this for this caller; the code is probably unused.
         botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError
             As botocore raises them; AccessDenied for a code that is wrong, used, or late.
         stsnb.sts.response.InvalidResponseError
-            Something else answered.
+            The answer is not one of STS.
         """
-        with self._buying:
+        with self._starting:
             if self.remaining > NEARLY_ENDED and not replace:
                 return
             client, asked_at = source.client(role_arn), datetime.now(timezone.utc)
@@ -124,7 +124,7 @@ class MFASession(Credentials):
                 raise
             *keys, expiration = read_credentials(answer, asked_at, SESSION_SECONDS)
             self.access_key, self.secret_key, self.token = keys
-            self._frozen, self.bought, self.expiration = FrozenCredentials(*keys), asked_at, expiration
+            self._frozen, self.started, self.expiration = FrozenCredentials(*keys), asked_at, expiration
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
         """Return the keys to sign with.
@@ -136,7 +136,7 @@ class MFASession(Credentials):
         Raises
         ------
         MFASessionEndedError
-            If it is over.
+            If it has ended.
         """
         if not self.remaining:
             raise MFASessionEndedError(self.serial_number, self.expiration)
@@ -146,41 +146,41 @@ class MFASession(Credentials):
         return f"<MFASession of {self.serial_number} until {self.expiration:%Y-%m-%d %H:%M:%S} UTC>"
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
-        raise TypeError("An MFA session is not written anywhere: it stays in this process.")
+        raise TypeError("An MFA session can't be pickled: it stays in this process.")
 
 
 _ALL: weakref.WeakSet[MFASession] = weakref.WeakSet()
 
 
 def _in_forked_child() -> None:
-    # The thread that held a lock when the process forked is not there to release it.
+    # The thread that held a lock when the process forked does not exist here.
     for session in _ALL:
-        session._buying = threading.Lock()
+        session._starting = threading.Lock()
 
 
 in_forked_children(_in_forked_child)
 
 
 def _not_offered(error: ClientError) -> bool:
-    """Say whether a server refused the call as such, and not the code.
+    """Return whether a server refused the call as such, and not the code.
 
-    AWS says of a code that it is the code. Whatever else is refused, a policy that denies GetSessionToken or a
-    server that wants a right for it (Ceph, without a word), the code may still be good for AssumeRole; if it is
-    not, that says so.
+    AWS's error names the code. After any other refusal, by a policy that denies GetSessionToken or by a server that
+    needs a permission for it (Ceph gives no reason), the code may still be good for AssumeRole; if not, that call
+    fails.
     """
     code, message = error_of(error.response)
     return code in _NOT_OFFERED or (is_refusal(error) and CODE_REFUSED not in message)
 
 
 class MFASource(Source):
-    """Asks with an MFA session, with the settings of the source whose keys bought it.
+    """Calls STS with an MFA session, with the settings of the source whose keys started it.
 
     Parameters
     ----------
     base : Source
         That source.
     session : MFASession
-        What was bought.
+        The session.
     """
 
     def __init__(self, base: Source, session: MFASession) -> None:
@@ -190,35 +190,35 @@ class MFASource(Source):
 
     @property
     def origin(self) -> str:
-        """Where the keys were found that bought the session."""
+        """The place where the keys were found that started the session."""
         return self._origin
 
 
 class MFASessions:
-    """The MFA sessions of a kernel: one for each key and device, whatever the role and the region."""
+    """The MFA sessions of a kernel: one for each access key and device, for all roles and regions."""
 
     def __init__(self) -> None:
         self._sessions: dict[tuple[str, str], MFASession] = {}
 
     def of(self, source: Source, serial_number: str) -> MFASession | None:
-        """Return the session of a source and a device, bought or not yet.
+        """Return the session of a source and a device, started or not.
 
         Parameters
         ----------
         source : Source
-            Who asks.
+            The source.
         serial_number : str
             The device.
 
         Returns
         -------
         MFASession or None
-            None where there can be none: only long-lived keys can buy one (STS API reference, GetSessionToken).
+            None for temporary keys, which can't start one (STS API reference, GetSessionToken).
 
         Raises
         ------
         stsnb.sources.source.SourceError
-            The source's own credentials cannot be had.
+            The source credentials can't be fetched.
         """
         keys = source.frozen_credentials()
         if keys.token:
@@ -226,7 +226,7 @@ class MFASessions:
         return self._sessions.setdefault((keys.access_key or "", serial_number), MFASession(serial_number))
 
     def holds(self, serial_number: str) -> bool:
-        """Say whether a code of a device has bought a session that is still good for a while.
+        """Return whether a device has a session with more than `NEARLY_ENDED` left.
 
         Parameters
         ----------

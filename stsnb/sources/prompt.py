@@ -1,4 +1,4 @@
-"""Asking the person at the notebook for what nobody else shall see: in the foreground only, and never for long."""
+"""Asks the user for a secret: in the foreground only, and never where no one can answer."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ import warnings
 
 
 class NobodyToAskError(Exception):
-    """There is nobody who could answer: no input, or not the thread that may ask."""
+    """No user can be asked: there is no input, or this is a background thread."""
 
 
 def ask(prompt: str) -> str:
-    """Ask without an echo: in JupyterLab, Notebook and VS Code below the cell, in a terminal there.
+    """Ask without an echo: below the cell in JupyterLab, Notebook and VS Code, or in the terminal.
 
     Parameters
     ----------
     prompt : str
-        What is asked for.
+        The text before the input.
 
     Returns
     -------
     str
-        What was typed; it stands neither in the output nor in the history.
+        The input; it is neither in the output nor in the history.
 
     Raises
     ------
     NobodyToAskError
-        At once where nobody can answer: a notebook that runs without a browser (nbclient, papermill), a
-        program whose input is no terminal, a widget's callback, whose questions no front end shows, or any
-        thread but the main one, which alone is the user's.
+        At once where no one can answer: in a notebook that runs without a browser (nbclient, papermill), a program
+        whose input is not a terminal, a widget's callback, whose questions no front end shows, and any thread but
+        the main one.
     KeyboardInterrupt
-        If the user would rather not.
+        If the user interrupts.
     """
     if threading.current_thread() is not threading.main_thread() or _in_a_callback():
         raise NobodyToAskError
     try:
         with warnings.catch_warnings():
-            # getpass warns before it reads what is no terminal: it would echo, and wait for ever on an open pipe.
+            # getpass warns before it reads from what is not a terminal: it would echo, or wait for ever on a pipe.
             warnings.simplefilter("error", getpass.GetPassWarning)
             return getpass.getpass(prompt)
     except (EOFError, NotImplementedError, OSError, getpass.GetPassWarning):
@@ -47,8 +47,8 @@ def ask(prompt: str) -> str:
 
 
 def _in_a_callback() -> bool:
-    """Say whether a kernel is at work on something else than a cell, which nobody sees it ask from."""
-    ipython = sys.modules.get("IPython")  # who has not imported it is in no kernel
+    """Return whether a kernel is running something other than a cell, where no front end shows a question."""
+    ipython = sys.modules.get("IPython")  # without that import this is not a kernel
     shell = ipython.get_ipython() if ipython is not None else None
     kernel = getattr(shell, "kernel", None)
     if kernel is None:

@@ -178,7 +178,7 @@ def session_of_user(
 
 
 def _session_again(environ: Callable[[], Mapping[str, str]], before: Found) -> IsolatedSession:
-    """Return a session that reads the files anew, and finds nobody else's credentials in the environment."""
+    """Return a session that reads the files anew, and finds no other credentials in the environment."""
     pinned = before.session.instance_variables()
     profile = before.session.get_config_variable("profile")
     explicit = before.credentials.method not in _NOT_OF_A_PROFILE

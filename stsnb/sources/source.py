@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from stsnb._redaction import no_secrets_logged
 from stsnb.sources.credentials import FetchedCredentials, set_credentials
-from stsnb.sources.isolated_session import IsolatedSession, files, state_of
+from stsnb.sources.isolated_session import IsolatedSession, STSClients, at_sending, files
 from stsnb.sources.provider_chain import Choice, Found, find, is_same
 from stsnb.sts.arn import RoleArn
 from stsnb.sts.request import AssumeRoleRequest
@@ -89,7 +87,7 @@ class Source:
         self.environ = environ
         self._resolve = resolve
         self._files = files(environ())
-        self._clients: tuple[tuple[int, int], dict[str | None, Any]] = (0, 0), {}
+        self._clients = STSClients(session, self.client_config)
         self._identity: str | None = None
 
     @classmethod
@@ -183,25 +181,10 @@ class Source:
         -------
         botocore.client.BaseClient
         """
-        with self.session.user_environ.held() as environ:
-            # A client keeps its proxies, its endpoint and its CA: what the user changes needs another. A forked
-            # process must not send on the connection of its parent's, whose answers it would get.
-            if self._clients[0] != (state := (os.getpid(), state_of(environ))):
-                self._clients = state, {}
-            clients = self._clients[1]
-            region = region or self.region or self._region_of_last_resort(role_arn)
-            if region not in clients:
-                try:
-                    made = self.session.create_client("sts", region_name=region, config=self.client_config)
-                except ValueError as error:
-                    raise (AddressError(str(error)) if "Invalid endpoint" in str(error) else error) from None
-                clients[region] = made
-            return clients[region]
-
-    def _region_of_last_resort(self, role_arn: RoleArn) -> str | None:
-        if role_arn.partition == "aws" or self.session.endpoint("sts") is not None:
-            return None  # botocore calls the global STS, and an endpoint needs no region
-        return next(iter(self.session.get_available_regions("sts", role_arn.partition)), None)
+        try:
+            return self._clients.of(role_arn, region)
+        except ValueError as error:
+            raise (AddressError(str(error)) if "Invalid endpoint" in str(error) else error) from None
 
     def assume_role(
         self,
@@ -238,7 +221,7 @@ class Source:
         client, asked_at = self.client(request.role_arn, region), datetime.now(timezone.utc)
         with no_secrets_logged():
             operation, parameters = self.operation(client, request)
-            with _at_sending(client, meanwhile):
+            with at_sending(client, meanwhile):
                 answer = self.call(operation, parameters)
         return AssumeRoleResponse.read(answer, request, asked_at)
 
@@ -248,30 +231,11 @@ class Source:
         return client.assume_role, request.parameters()
 
     def call(self, operation: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
-        """Call an operation of STS, and once more with new keys where STS says that the old ones have ended.
+        """Call an operation of this source's client, and once more with new keys if STS says that the old ones have ended.
 
-        Keys of a ``credential_process`` may be temporary without saying so; botocore keeps them for good.
-
-        Parameters
-        ----------
-        operation : callable
-            A method of this source's client.
-        parameters : mapping
-            Its parameters.
-
-        Returns
-        -------
-        dict
-            The answer.
-
-        Raises
-        ------
-        botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError
-            As botocore raises them.
-        stsnb.sts.response.InvalidResponseError
-            The answer is not one of STS.
-        SourceError
-            The keys have ended, and new ones can't be fetched.
+        Keys of a ``credential_process`` may be temporary without saying so; botocore keeps them for good. Parameters,
+        return value and exceptions are those of `stsnb.sts.response.answer_of`; SourceError if the keys have ended
+        and new ones can't be fetched.
         """
         try:
             return answer_of(operation, parameters)
@@ -384,19 +348,3 @@ class Source:
         held = vars(self.credentials)
         names = ("secret_key", "token", "_secret_key", "_token")
         return [held[name] for name in names if held.get(name)]
-
-
-@contextmanager
-def _at_sending(client: Any, call: Callable[[], object] | None) -> Iterator[None]:
-    if call is None:
-        yield
-        return
-
-    def handle(**_: object) -> None:
-        call()
-
-    client.meta.events.register("before-send.sts", handle)
-    try:
-        yield
-    finally:
-        client.meta.events.unregister("before-send.sts", handle)

@@ -1,4 +1,4 @@
-"""WebIdentitySource: a token of OpenID Connect in place of AWS credentials, as JupyterHub on EKS has it."""
+"""WebIdentitySource: calls STS with an OpenID Connect token in place of AWS credentials, as on EKS."""
 
 from __future__ import annotations
 
@@ -21,19 +21,18 @@ from stsnb.sts.request import AssumeRoleRequest
 if TYPE_CHECKING:
     import boto3
 
-#: How long a token may be, in characters (STS API reference, AssumeRoleWithWebIdentity).
+#: The length of a token, in characters (STS API reference, AssumeRoleWithWebIdentity).
 MIN_TOKEN_LENGTH, MAX_TOKEN_LENGTH = 4, 20000
 
 
 class WebIdentityTokenError(ValueError):
-    """The file holds no token that could be sent; the message is a sentence, without the token."""
+    """The file has no token that STS would take; the message is a sentence, without the token."""
 
 
 class WebIdentitySource(Source):
-    """Asks with a token from a file, which is read anew each time, since what writes it renews it.
+    """Calls STS with a token from a file, which is read at each call, since its writer renews it.
 
-    It has no credentials and signs nothing: of the user's settings it takes the region, the address and the
-    like.
+    It has no credentials and signs nothing; the user's settings give its region, endpoint, proxies and the like.
 
     Parameters
     ----------
@@ -70,7 +69,7 @@ class WebIdentitySource(Source):
         environ : callable
             Returns the environment without what stsnb has put into it.
         profile : str, optional
-            A profile of the user's configuration; None for what the environment says.
+            A profile of the user's configuration; None for what the environment names.
         default_session : boto3.Session, optional
             The default session that the user had, whose profile and region count.
 
@@ -91,7 +90,7 @@ class WebIdentitySource(Source):
         Raises
         ------
         WebIdentityTokenError
-            If it has none that could be sent.
+            If the file has no token that STS would take.
         """
         token = read_token(self.token_file)
         return client.assume_role_with_web_identity, {**request.parameters(), "WebIdentityToken": token}
@@ -101,10 +100,10 @@ class WebIdentitySource(Source):
         return self.credentials.get_frozen_credentials()
 
     def identity(self, role_arn: RoleArn, region: str | None = None) -> None:
-        """Return None: without credentials nobody can be asked."""
+        """Return None: GetCallerIdentity needs credentials."""
 
     def claims(self) -> dict[str, Any]:
-        """Return what the token says of itself (``iss``, ``aud``, ``sub``); nothing if it cannot be read."""
+        """Return the token's claims (``iss``, ``aud``, ``sub``); none if it can't be read."""
         try:
             payload = read_token(self.token_file).split(".")[1]
             claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -136,7 +135,7 @@ def read_token(path: str) -> str:
     Raises
     ------
     WebIdentityTokenError
-        If there is none; the message is a sentence on the file.
+        If there is none; the message is a sentence about the file.
     """
     shown = f"The web identity token file {shorten(path)}"
     try:

@@ -1,1 +1,1 @@
-"""AssumeRole on paper: its parameters, their limits, and the answer. No network, no clock."""
+"""AssumeRole without network and clock: its parameters, their limits, and the answer."""

@@ -197,11 +197,12 @@ def prepare(folder: Path) -> None:
     (folder / "process.py").write_text(f"print({json.dumps(json.dumps(keys))})")
 
 
-def run(wire: Wire, call: Callable[[], None]) -> tuple[bool, list[Request]]:
+def run(wire: Wire, call: Callable[[], object]) -> tuple[bool, list[Request]]:
     """Return whether a call works, and what was sent."""
     with wire.noting() as requests:
         try:
             call()
-        except Exception:  # noqa: BLE001 # whatever boto3 and stsnb raise: what was sent is compared
+        except Exception as error:  # noqa: BLE001 # whatever boto3 and stsnb raise: what was sent is compared
+            note(repr(error))
             return False, requests
     return True, requests

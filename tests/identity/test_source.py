@@ -6,14 +6,12 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
 
 import stsnb
 from stsnb.config import settings
-from stsnb.kernel import kernel
 from tests.scripted_sts import ROLE, MFADevice, ScriptedSTS
 from tests.sso_portal import PORTAL, Portal
 
@@ -125,17 +123,28 @@ def by_boto3_anew() -> None:
     by_boto3(None)
 
 
-@pytest.mark.parametrize("kind", ["keys", "process"])
-def test_the_profiles_keys_buy_the_mfa_session_in_a_pod(kind: str, pod: ScriptedSTS) -> None:
-    pod.device = MFADevice()
-    device: dict[str, Any] = {"serial_number": pod.device.serial_number, "token_code": pod.device.code}
-    stsnb.assume_role(ROLE, profile=kind, **device)
-    assert [request["Action"] for request in pod.requests] == ["GetSessionToken", "AssumeRole"]
-    assert pod.callers[0] == {"keys": "AKIAKEYS", "process": "AKIAPROCESS"}[kind]
-    kernel.reset()
-    with pytest.raises(stsnb.AssumeRoleError):
-        stsnb.assume_role(ROLE, profile=kind, serial_number=pod.device.serial_number, token_code="000000")
-    assert pod.callers[-1] == pod.callers[0]
+@pytest.mark.parametrize("kind", ["keys", "process", "sso", "legacy_sso", "web_identity"])
+def test_the_profiles_credentials_use_the_mfa_code_in_a_pod(kind: str, pod: ScriptedSTS) -> None:
+    pod.device = device = MFADevice()
+    by_boto3(kind, SerialNumber=device.serial_number, TokenCode=device.code)
+    expected = pod.callers[-1]
+    pod.requests.clear(), pod.callers.clear()
+    code = device.shows_next()
+    stsnb.assume_role(ROLE, profile=kind, serial_number=device.serial_number, token_code=code)
+    with_code = [
+        caller
+        for caller, request in zip(pod.callers, pod.requests, strict=True)
+        if request.get("TokenCode") == code
+    ]
+    if kind == "web_identity":  # a session of the profile's own role, as boto3 has another one of it
+        assert expected.startswith("ASIA")
+        assert [request.get("RoleArn") for request in pod.requests] == [
+            "arn:aws:iam::123456789012:role/own",
+            ROLE,
+        ]
+    else:
+        assert with_code == [expected]
+    assert POD not in {request.get("RoleArn") for request in pod.requests}
 
 
 @pytest.mark.parametrize("kind", ["keys", "process", "sso", "web_identity"])

@@ -114,7 +114,7 @@ class Wire:
         return _response(
             request,
             f'<{action}Response xmlns="{XMLNS}"><{action}Result><Credentials><AccessKeyId>ASIA{n:016d}</AccessKeyId>'
-            f"<SecretAccessKey>x</SecretAccessKey><SessionToken>token</SessionToken>"
+            f"<SecretAccessKey>secret of call {n}</SecretAccessKey><SessionToken>token of call {n}</SessionToken>"
             f"<Expiration>{ends:%Y-%m-%dT%H:%M:%SZ}</Expiration></Credentials><AssumedRoleUser><AssumedRoleId>A:s"
             f"</AssumedRoleId><Arn>arn:aws:sts::123456789012:assumed-role/{role}/s</Arn></AssumedRoleUser>"
             f"</{action}Result><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></{action}Response>",

@@ -1,4 +1,4 @@
-"""The roles that ~/.aws/config names: asked for as botocore would, and each fault with a sentence."""
+"""Roles of ~/.aws/config: assumed as botocore assumes them, and a sentence for each fault."""
 
 from __future__ import annotations
 

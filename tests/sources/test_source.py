@@ -1,4 +1,4 @@
-"""Who asks: the credentials that the kernel had before, with the settings that go with them."""
+"""Source: the credentials that the kernel had before any role, and the settings that go with them."""
 
 from __future__ import annotations
 
