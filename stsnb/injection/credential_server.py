@@ -1,6 +1,6 @@
 """CredentialServer: serves credentials over HTTP on 127.0.0.1, by the protocol of the SDKs' container credentials.
 
-Longer than other files, since accepting, reading, answering and closing connections share one state.
+More than 350 lines, because accepting, reading, answering and closing connections share one state.
 """
 
 from __future__ import annotations

@@ -111,9 +111,10 @@ def _cloudpathlib(module: Any) -> None:
 @_of("s3path")
 def _s3path(module: Any) -> None:
     configuration = module.configuration_map
-    if configuration.is_setup and _is_plain(configuration.resources["/"].meta.client):
-        configuration.resources["/"] = configuration.default_resource
-        configuration.get_configuration.cache_clear()
+    for path, resource in (configuration.resources or {}).items():  # paths before Python 3.12, then strings
+        if str(path) == "/" and _is_plain(resource.meta.client):
+            configuration.resources[path] = configuration.default_resource
+    configuration.get_configuration.cache_clear()
 
 
 @_of("s3pathlib.aws")
