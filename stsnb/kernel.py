@@ -285,6 +285,7 @@ class Kernel:
                 before = self.current()
                 result = change()
                 roles.append((before, self.current()))
+                role_changes.replace_pools(*roles[0])
             self._tell()
             return result
 

@@ -7,7 +7,6 @@ import inspect
 import logging
 import os
 import sys
-import threading
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,6 @@ GROUP = "stsnb.on_role_change"
 _callbacks: list[RoleChangeCallback] = []
 #: The callbacks of entry points; None until the first change.
 _of_entry_points: list[Callable[[AssumedRole | None], object]] | None = None
-_running = threading.local()
 
 
 class RoleChangeCallback:
@@ -93,25 +91,47 @@ def on_role_change(callback: Callable[[AssumedRole | None], object]) -> RoleChan
 
 
 def announce(before: AssumedRole | None, after: AssumedRole | None) -> None:
-    """Call all callbacks, and name worker processes that keep the identity from before.
+    """Call all callbacks, and warn of worker processes that keep the identity from before.
 
     Parameters
     ----------
     before, after : AssumedRole or None
         The role that was active, and the one that is.
     """
-    if getattr(_running, "callbacks", False):
+    if _is_announcing():
         return
-    _running.callbacks = True
-    try:
-        for of_package in _entry_points():
-            _call(of_package, after)
-        for callback in list(_callbacks):
-            _call(callback, after)
-    finally:
-        _running.callbacks = False
-    if before is None or after is None or not before.is_same_as(after):
-        worker_pools.renew()
+    if not _is_same(before, after):
+        worker_pools.warn()
+    for of_package in _entry_points():
+        _call(of_package, after)
+    for callback in list(_callbacks):
+        _call(callback, after)
+
+
+def replace_pools(before: AssumedRole | None, after: AssumedRole | None) -> None:
+    """Have pools that libraries make for each call begin with the environment of now.
+
+    Parameters
+    ----------
+    before, after : AssumedRole or None
+        The role that was active, and the one that is.
+    """
+    if not _is_same(before, after):
+        worker_pools.replace()
+
+
+def _is_same(before: AssumedRole | None, after: AssumedRole | None) -> bool:
+    return before is after or (before is not None and after is not None and before.is_same_as(after))
+
+
+def _is_announcing() -> bool:
+    # By the stack, since an interrupt at any point would leave a variable set.
+    frame = sys._getframe(1).f_back
+    while frame is not None:
+        if frame.f_code is announce.__code__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _call(callback: Callable[[AssumedRole | None], object], role: AssumedRole | None) -> None:

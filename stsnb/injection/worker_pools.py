@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _log = logging.getLogger(__name__)
@@ -17,17 +17,26 @@ class WorkerPoolWarning(UserWarning):
     """Worker processes that started earlier keep their AWS identity."""
 
 
-def renew() -> None:
-    """Have pools that are made for each call begin with the environment of now, and warn of all others.
+def replace() -> None:
+    """Have pools that libraries make for each call begin with the environment of now.
 
-    No worker is ended and no task fails: joblib's (loky's) pool is replaced at its next use, after its tasks, and a
-    new fork server is started for the next process. Pools that the user holds keep their workers.
+    No worker is ended and no task fails: joblib's (loky's) pool is replaced at its next use, after its tasks, and the
+    next process of the fork server comes from a new one.
     """
-    for function in (_replace_loky, _replace_fork_server, _warn):
-        try:
-            function()
-        except Exception as error:  # noqa: BLE001 # another version must not undo the role
-            _log.debug("%s failed: %s", function.__name__, type(error).__name__)
+    _try(_replace_loky)
+    _try(_replace_fork_server)
+
+
+def warn() -> None:
+    """Warn of worker processes that keep their identity: those of pools that the user holds, and of engines."""
+    _try(_warn)
+
+
+def _try(function: Callable[[], None]) -> None:
+    try:
+        function()
+    except Exception as error:  # noqa: BLE001 # another version must not undo the role
+        _log.debug("%s failed: %s", function.__name__, type(error).__name__)
 
 
 def _loky() -> Iterator[Any]:

@@ -132,7 +132,7 @@ def test_former_fork_servers_end(sts: ScriptedSTS) -> None:
     stsnb.drop_role()
 
     def ended() -> bool:
-        worker_pools.renew()
+        worker_pools.replace()
         return pid not in [former for former, _ in worker_pools._former_servers]
 
     wait_until("the former server has ended", ended)
