@@ -10,7 +10,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Collection, Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +24,10 @@ from stsnb.sts.response import AssumeRoleResponse
 #: The time that served credentials should have left, in seconds: with less, botocore fetches them again at every
 #: signing (its advisory window); other SDKs do from 5 minutes on.
 WINDOW_SECONDS = 900.0
+#: With more than so many seconds left, a response names an end that is that many seconds early: botocore, which fetches
+#: again a quarter of an hour before the end that it knows, then never hands out keys with less than half an hour left
+#: (obstore keeps them for so long), while renewal works.
+EARLY_ABOVE_SECONDS, EARLY_SECONDS = 1800.0, 900
 #: How many dropped roles are remembered, so that their child processes get an error that says so.
 _REMEMBERED = 16
 
@@ -182,11 +186,11 @@ class _Served:
         self.variables = variables
         self._folder = folder
         self._name = role.role_name
-        self._last: tuple[AssumeRoleResponse | None, bytes] = None, b""
+        self._last: tuple[AssumeRoleResponse | None, datetime | None, bytes] = None, None, b""
 
     def end(self) -> None:
         """Stop serving it. The files stay until the kernel ends: with the token a child process gets the reason."""
-        self.role, self._last = None, (None, b"")
+        self.role, self._last = None, (None, None, b"")
 
     def remove(self) -> None:
         """Remove the files."""
@@ -205,9 +209,10 @@ class _Served:
                 return None
         if left <= 0:
             return Answer.refusal(503 if role.renewable else 403, "ExpiredToken", _ended(role))
-        if self._last[0] is not response:
-            self._last = response, _written(response, role.account_id)
-        return Answer(200, self._last[1])
+        ends = response.expiration - timedelta(seconds=EARLY_SECONDS if left > EARLY_ABOVE_SECONDS else 0)
+        if self._last[:2] != (response, ends):
+            self._last = response, ends, _written(response, ends, role.account_id)
+        return Answer(200, self._last[2])
 
 
 _UNKNOWN_TOKEN = Answer.refusal(
@@ -220,11 +225,11 @@ def _ended(role: AssumedRole) -> str:
     return f"The session of the role {role.role_name} ended at {role.expiration:%Y-%m-%d %H:%M:%S} UTC{why}"
 
 
-def _written(response: AssumeRoleResponse, account_id: str | None) -> bytes:
+def _written(response: AssumeRoleResponse, ends: datetime, account_id: str | None) -> bytes:
     found = {
         "AccessKeyId": response.access_key_id,
         "SecretAccessKey": response.secret_access_key,
         "Token": response.session_token,
-        "Expiration": f"{response.expiration:%Y-%m-%dT%H:%M:%SZ}",
+        "Expiration": f"{ends:%Y-%m-%dT%H:%M:%SZ}",
     }
     return json.dumps(found if account_id is None else {**found, "AccountId": account_id}).encode()

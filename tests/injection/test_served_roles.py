@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -77,7 +77,7 @@ def test_child_processes_fetch_credentials_and_no_key_is_in_the_environment(sts:
             "AccessKeyId": role.response.access_key_id,
             "SecretAccessKey": role.response.secret_access_key,
             "Token": role.response.session_token,
-            "Expiration": f"{role.expiration:%Y-%m-%dT%H:%M:%SZ}",
+            "Expiration": f"{role.expiration - timedelta(seconds=900):%Y-%m-%dT%H:%M:%SZ}",
             "AccountId": "123456789012",
         },
     )
@@ -615,7 +615,17 @@ def test_a_session_without_renewal_is_served_to_its_end(sts: ScriptedSTS) -> Non
 
 @pytest.mark.parametrize(
     ("seconds", "begins"),
-    [(43200, 1200), (3600, 1200), (2400, 960), (1800, 960), (1700, 960), (1500, 500), (900, 300)],
+    [
+        (43200, 1860),
+        (3600, 1860),
+        (3110, 1860),
+        (3000, 1000),
+        (2400, 960),
+        (1800, 960),
+        (1700, 960),
+        (1500, 500),
+        (900, 300),
+    ],
 )
 def test_a_live_role_is_renewed_early_enough_for_readers_where_the_session_allows_it(
     sts: ScriptedSTS, seconds: int, begins: int
@@ -623,6 +633,16 @@ def test_a_live_role_is_renewed_early_enough_for_readers_where_the_session_allow
     role = stsnb.assume_role(ROLE, duration_seconds=seconds, live=True)
     left = role.expiration.timestamp() - role.credentials.due_at
     assert left == pytest.approx(begins, abs=2)
+
+
+@pytest.mark.parametrize(("seconds", "early"), [(3600, 900), (1810, 900), (1790, 0), (900, 0)])
+def test_the_end_is_named_early_while_more_than_half_an_hour_is_left(
+    sts: ScriptedSTS, seconds: int, early: int
+) -> None:
+    sts.seconds = seconds
+    role = stsnb.assume_role(ROLE, live=True, refresh=False)
+    ends = datetime.strptime(ask()[1]["Expiration"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    assert (role.expiration.replace(microsecond=0) - ends).total_seconds() == early
 
 
 def test_other_roles_are_renewed_at_the_usual_time(sts: ScriptedSTS) -> None:
