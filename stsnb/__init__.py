@@ -11,12 +11,21 @@ if TYPE_CHECKING:
 
     from stsnb.api import assume_role, current_role, drop_role
     from stsnb.errors import AssumeRoleError
+    from stsnb.injection.role_changes import on_role_change
     from stsnb.roles.assumed_role import AssumedRole
     from stsnb.widgets.form import AssumeRoleForm
 
 __version__ = "0.1.0"
 
-__all__ = ["AssumeRoleError", "AssumeRoleForm", "AssumedRole", "assume_role", "current_role", "drop_role"]
+__all__ = [
+    "AssumeRoleError",
+    "AssumeRoleForm",
+    "AssumedRole",
+    "assume_role",
+    "current_role",
+    "drop_role",
+    "on_role_change",
+]
 
 # Imported when it is used: boto3 takes 300 ms, which a notebook that only loads the extension does not wait for.
 _HOMES = {
@@ -26,6 +35,7 @@ _HOMES = {
     "assume_role": "stsnb.api",
     "current_role": "stsnb.api",
     "drop_role": "stsnb.api",
+    "on_role_change": "stsnb.injection.role_changes",
 }
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from stsnb._threads import BackgroundCall, in_forked_children, uninterrupted
 from stsnb.errors import AssumeRoleError
 from stsnb.errors.explain import ended, explain
+from stsnb.injection import role_changes
 from stsnb.injection.environment import Environment, credential_variables
 from stsnb.injection.scopes import RoleState, Scope, Scopes
 from stsnb.roles.assumed_role import AssumedRole
@@ -286,14 +287,23 @@ class Kernel:
 
     def _change(self, change: Callable[[], T]) -> T:
         """Change the active role to the end, whatever the user presses meanwhile, and tell the listeners."""
+        roles: list[tuple[AssumedRole | None, AssumedRole | None]] = []
 
         def run() -> T:
             with self._lock:
+                before = self.current()
                 result = change()
+                roles.append((before, self.current()))
+                role_changes.replace_pools(*roles[0])
             self._tell()
             return result
 
-        return uninterrupted(run)
+        try:
+            return uninterrupted(run)
+        finally:  # also if it was interrupted meanwhile
+            for before, after in roles:
+                if before is not after:
+                    role_changes.announce(before, after)
 
     def _tell(self) -> None:
         with self._lock:

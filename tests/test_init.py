@@ -38,12 +38,26 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     )
 
 
+def test_a_callback_can_be_added_without_boto3() -> None:
+    code = "import sys, stsnb; stsnb.on_role_change(print); print('botocore' in sys.modules)"
+    assert python(code).strip() == "False"
+
+
 def test_assuming_from_plain_python_needs_no_ipython() -> None:
     code = "import sys, stsnb.api; print([n for n in ('IPython', 'ipywidgets') if n in sys.modules])"
     assert python(code).strip() == "[]"
 
 
 def test_every_public_name_is_there_and_no_other() -> None:
+    assert stsnb.__all__ == [
+        "AssumeRoleError",
+        "AssumeRoleForm",
+        "AssumedRole",
+        "assume_role",
+        "current_role",
+        "drop_role",
+        "on_role_change",
+    ]
     for name in stsnb.__all__:
         assert getattr(stsnb, name).__doc__
         assert name in dir(stsnb)

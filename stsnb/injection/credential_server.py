@@ -1,4 +1,7 @@
-"""CredentialServer: credentials over HTTP on the loopback address, in the way that SDKs ask a container's host for them."""
+"""CredentialServer: serves credentials over HTTP on 127.0.0.1, by the protocol of the SDKs' container credentials.
+
+More than 350 lines, because accepting, reading, answering and closing connections share one state.
+"""
 
 from __future__ import annotations
 
@@ -16,41 +19,42 @@ from stsnb._threads import in_forked_children
 
 _log = logging.getLogger(__name__)
 
-#: The one path that is answered.
+#: The only path.
 PATH = "/credentials"
-#: What a request may be long, in bytes, and take until it is complete, in seconds.
+#: The longest request, in bytes, and the longest time until it is complete, in seconds.
 REQUEST_BYTES, REQUEST_SECONDS = 8192, 2.0
-#: How long an answer that is not there yet is waited for, in seconds: less than an SDK waits (that for JavaScript
-#: 1 s, botocore 2 s), so that it is answered before it asks again.
+#: How long a request waits for a renewal, in seconds: less than an SDK's time-out (JavaScript 1 s, botocore 2 s),
+#: so that it gets an answer before it tries again.
 PATIENCE_SECONDS = 0.8
-#: How often it is looked whether the answer is there, in seconds.
+#: The pause between two looks for an answer that is not ready, in seconds.
 _LOOK_SECONDS = 0.02
-#: The most connections at a time; beyond it the oldest is closed. Each takes a file descriptor away from the
-#: process, of which there are often no more than 1,024 in all.
+#: The most connections at a time; beyond it the oldest is closed. Each uses one of the process's file descriptors,
+#: which are often limited to 1,024.
 CONNECTIONS = 200
-# So many are accepted before those that are open already get their turn: who asks without delay is answered
-# before so many others have come that he would be the oldest.
+# The most connections accepted before open ones are served: a client that sends its request without delay gets its
+# answer before it is the oldest.
 _ACCEPTED_AT_ONCE = 16
 _BACKLOG = 1024
+_HOST = "127.0.0.1"  # also accepted without the port, as the AWS CRT sends it: a rebound DNS name can't look like it
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What is answered to who has a token."""
+    """A response of the server."""
 
     status: int
     body: bytes = b""
 
     @classmethod
     def refusal(cls, status: int, code: str, message: str) -> Answer:
-        """Return an error, in the container protocol's words: SDKs repeat the message.
+        """Return an error of the container protocol; SDKs show its message.
 
         Parameters
         ----------
         status : int
-            The status of HTTP.
+            The HTTP status.
         code, message : str
-            A word for programs and a sentence for people.
+            A code for programs and a sentence for people.
 
         Returns
         -------
@@ -70,25 +74,25 @@ _REASONS = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
-_MALFORMED = Answer.refusal(400, "BadRequest", "This is not a request of HTTP/1.")
-_TOO_LARGE = Answer.refusal(431, "BadRequest", f"A request has at most {REQUEST_BYTES} bytes.")
-_TOO_SLOW = Answer.refusal(408, "RequestTimeout", f"A request has {REQUEST_SECONDS:g} s to arrive.")
-_WRONG_HOST = Answer.refusal(403, "Forbidden", "The Host header is not this endpoint's address.")
-_NOT_FOUND = Answer.refusal(404, "NotFound", "There is nothing here.")
-_NOT_GET = Answer.refusal(405, "MethodNotAllowed", "Credentials are asked for with GET.")
-_FAULT = Answer.refusal(500, "InternalError", "The notebook's kernel could not answer.")
+_MALFORMED = Answer.refusal(400, "BadRequest", "This is not an HTTP/1 request.")
+_TOO_LARGE = Answer.refusal(431, "BadRequest", f"The request is longer than {REQUEST_BYTES} bytes.")
+_TOO_SLOW = Answer.refusal(408, "RequestTimeout", f"The request took longer than {REQUEST_SECONDS:g} s.")
+_WRONG_HOST = Answer.refusal(403, "Forbidden", "The Host header is not the address of this server.")
+_NOT_FOUND = Answer.refusal(404, "NotFound", "No such path.")
+_NOT_GET = Answer.refusal(405, "MethodNotAllowed", "Credentials are served to GET only.")
+_FAULT = Answer.refusal(500, "InternalError", "The notebook's kernel couldn't answer.")
 
 
 class CredentialServer:
-    """A server on 127.0.0.1 with a port of its own; one thread serves all connections.
+    """An HTTP server on a free port of 127.0.0.1; one thread serves all connections.
 
-    It belongs to the kernel. It knows HTTP and who may ask for what; what the answer is, it is told.
+    It belongs to the kernel. It reads and checks requests; `answer` decides what each token gets.
 
     Parameters
     ----------
     answer : callable
         Called on the server's thread with the token of a request and whether the answer may come later; returns
-        an Answer, or None to be asked again in a moment. It must not wait.
+        an Answer, or None to be called again in a moment. It must not wait.
     """
 
     def __init__(self, answer: Callable[[str, bool], Answer | None]) -> None:
@@ -102,8 +106,8 @@ class CredentialServer:
         self._open: dict[socket.socket, _Connection] = {}  # the oldest first
 
     def _in_forked_child(self) -> None:
-        # The thread is not there, but the sockets are: a port on which nobody answers any more would stay open
-        # for as long as the child lives.
+        # The child has the sockets but not the thread: without this the port would stay open, unanswered, for as
+        # long as the child lives.
         for held in (self._listener, *self._open):
             if held is not None:
                 held.close()
@@ -113,30 +117,30 @@ class CredentialServer:
 
     @property
     def address(self) -> str | None:
-        """``127.0.0.1:PORT``, as clients have to name it in their Host header; None if it is not up."""
+        """``127.0.0.1:PORT``; None if the server is not running."""
         return None if self._listener is None else f"127.0.0.1:{self._port}"
 
     def start(self) -> str:
-        """Begin to serve, if it does not yet.
+        """Start the server, unless it is running.
 
         Returns
         -------
         str
-            The URL to ask.
+            The URL of the credentials.
 
         Raises
         ------
         OSError
-            If the system gives no port.
+            If no port is free.
         """
         if self._thread is not None and not self._thread.is_alive():
-            self.stop()  # a new thread must not find the connections of one that has died
+            self.stop()  # a new thread must not find the connections of a dead one
         if self._thread is None:
             listener = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
             listener.setblocking(False)
             self._selector = selectors.DefaultSelector()
             self._selector.register(listener, selectors.EVENT_READ)
-            # Written to once, to wake the thread for its end.
+            # Written to once, to stop the thread.
             self._waker, self._wake = socket.socketpair()
             self._selector.register(self._wake, selectors.EVENT_READ)
             self._port: int = listener.getsockname()[1]
@@ -148,9 +152,9 @@ class CredentialServer:
         return f"http://{self.address}{PATH}"
 
     def stop(self) -> None:
-        """End: no connection is left, and none is accepted any more."""
+        """Stop the server and close all connections."""
         if self._thread is not None:
-            with contextlib.suppress(OSError):  # the thread has died, and closed the other end
+            with contextlib.suppress(OSError):  # the thread has died and closed the other end
                 self._waker.send(b"x")
             self._thread.join(1)
             self._waker.close()
@@ -175,7 +179,7 @@ class CredentialServer:
             self._selector.close()
 
     def _pause(self) -> float | None:
-        """Return how long there is nothing to do unless somebody comes, in seconds."""
+        """Return the seconds until the next deadline; None without one."""
         if not self._open:
             return None
         if any(connection.waits for connection in self._open.values()):
@@ -197,17 +201,17 @@ class CredentialServer:
                 return
             accepted.setblocking(False)
             self._open[accepted] = connection = _Connection(accepted)
-            self._serve(connection)  # most have sent their request by now, and are never waited for
+            self._serve(connection)  # most requests have arrived by now
 
     def _serve(self, connection: _Connection) -> None:
-        """Go on with a connection that has something to read or to take."""
+        """Continue with a connection that can be read from or written to."""
         try:
             if connection.reply:
                 self._send(connection)
             elif not connection.receive():
                 self._close(connection.socket)
             elif connection.done or connection.waits:
-                pass  # what comes after the request is read, and dropped
+                pass  # bytes after the request are read and discarded
             elif b"\r\n\r\n" in connection.received:
                 self._reply(connection, self._read(connection))
             elif len(connection.received) > REQUEST_BYTES:
@@ -216,14 +220,14 @@ class CredentialServer:
                 self._watch(connection, selectors.EVENT_READ)
         except (BlockingIOError, InterruptedError):
             self._watch(connection, selectors.EVENT_WRITE if connection.reply else selectors.EVENT_READ)
-        except OSError:  # the other end has gone
+        except OSError:  # the client has closed it
             self._close(connection.socket)
-        except Exception:  # noqa: BLE001 # one request must not end the service of all
-            _log.debug("a request could not be served", exc_info=True)
+        except Exception:  # noqa: BLE001 # one request must not stop the server
+            _log.debug("a request failed", exc_info=True)
             self._close(connection.socket)
 
     def _look(self) -> None:
-        """Answer who has waited for an answer, and close what has had its time."""
+        """Answer waiting requests that can be answered now, and close connections whose time is over."""
         if not self._open:
             return
         now = time.monotonic()
@@ -237,13 +241,13 @@ class CredentialServer:
                     self._reply(connection, _TOO_SLOW)
 
     def _read(self, connection: _Connection) -> Answer | None:
-        """Read a complete request; None if its answer has to be waited for."""
+        """Answer a complete request; None if the answer is not ready."""
         request = _Request.read(connection.received)
         if request is None:
             return _MALFORMED
         if len(connection.received) > REQUEST_BYTES:
             return _TOO_LARGE
-        if request.host != self.address:
+        if request.host not in (self.address, _HOST):
             return _WRONG_HOST
         if request.path != PATH:
             return _NOT_FOUND
@@ -255,8 +259,8 @@ class CredentialServer:
     def _ask(self, connection: _Connection, *, patient: bool) -> Answer | None:
         try:
             return self._answer(connection.token, patient)
-        except Exception:  # noqa: BLE001 # one request must not end the service of all
-            _log.debug("there was no answer", exc_info=True)
+        except Exception:  # noqa: BLE001 # one request must not stop the server
+            _log.debug("an answer failed", exc_info=True)
             return _FAULT
 
     def _reply(self, connection: _Connection, answer: Answer | None) -> None:
@@ -291,12 +295,12 @@ class CredentialServer:
         connection.done = True
         if connection.received.endswith(b"\r\n\r\n"):
             self._close(connection.socket)
-        else:  # to close while there is something to read would take the answer away again
+        else:  # closing with unread bytes would reset the connection before the answer is read
             connection.socket.shutdown(socket.SHUT_WR)
             self._watch(connection, selectors.EVENT_READ)
 
     def _watch(self, connection: _Connection, events: int) -> None:
-        """Have the connection served when something can be read from it, or written to it."""
+        """Serve the connection when it can be read from, or written to."""
         if not connection.events:
             self._selector.register(connection.socket, events)
         elif connection.events != events:
@@ -312,7 +316,7 @@ class CredentialServer:
 
 
 class _Connection:
-    """One request and its answer; the server's thread alone touches it."""
+    """One request and its answer; only the server's thread touches it."""
 
     __slots__ = ("done", "events", "received", "reply", "socket", "token", "until", "waits")
 
@@ -321,15 +325,15 @@ class _Connection:
         self.received = b""
         self.reply = b""
         self.token = ""
-        #: What it is watched for.
+        #: The events it is registered for.
         self.events = 0
-        #: When it is closed, or not waited for any longer, by the clock that nobody sets.
+        #: When it is closed, or stops waiting for a renewal, by the monotonic clock.
         self.until = time.monotonic() + REQUEST_SECONDS
-        #: Whether its answer is not there yet; whether it has been sent.
+        #: Whether it waits for its answer; whether the answer has been sent.
         self.waits = self.done = False
 
     def receive(self) -> bool:
-        """Read what has come; False if the other end has gone."""
+        """Read what has arrived; False if the client has closed the connection."""
         more = self.socket.recv(REQUEST_BYTES + 1)
         if not self.done and not self.waits:
             self.received += more
@@ -345,7 +349,7 @@ class _Request:
 
     @classmethod
     def read(cls, received: bytes) -> _Request | None:
-        """Read a request's head; None if it is none, or says twice what may be said once."""
+        """Read a request's head; None if it is malformed or repeats a header of `_ONCE`."""
         try:
             first, *lines = received.partition(b"\r\n\r\n")[0].decode("ascii").split("\r\n")
         except UnicodeDecodeError:

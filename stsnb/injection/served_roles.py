@@ -1,4 +1,4 @@
-"""ServedRoles: the roles that child processes ask for while they run, instead of getting keys when they start."""
+"""ServedRoles: the roles whose credentials child processes fetch while they run (``--live``)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Collection, Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,56 +21,60 @@ from stsnb.injection.environment import UNSET
 from stsnb.roles.assumed_role import AssumedRole
 from stsnb.sts.response import AssumeRoleResponse
 
-#: Who asks the endpoint should get credentials with this much life left, in seconds: botocore asks again at every
-#: signing when there is less (its advisory window); other SDKs do at 5 minutes or later.
+#: The time that served credentials should have left, in seconds: with less, botocore fetches them again at every
+#: signing (its advisory window); other SDKs do from 5 minutes on.
 WINDOW_SECONDS = 900.0
-#: How many roles that are not served any more are remembered, to tell their children what became of them.
+#: With more than so many seconds left, a response names an end that is that many seconds early: botocore, which fetches
+#: again a quarter of an hour before the end that it knows, then never hands out keys with less than half an hour left
+#: (obstore keeps them for so long), while renewal works.
+EARLY_ABOVE_SECONDS, EARLY_SECONDS = 1800.0, 900
+#: How many dropped roles are remembered, so that their child processes get an error that says so.
 _REMEMBERED = 16
 
 
 class ServedRoles:
     """The roles that are served to child processes, each with a token of its own.
 
-    A child keeps the role that it was started under: with its token it gets that role's credentials, whatever is
-    in force in the notebook meanwhile, until the role is dropped. After that it is told so.
+    A child process keeps the role that it was started under: its token gets that role's credentials, whichever role
+    is active in the notebook, until the role is dropped; then it gets an error that says so.
 
-    It belongs to the kernel, which lets one thread at a time change it; the endpoint's thread only reads.
+    It belongs to the kernel, which lets one thread at a time change it; the server's thread only reads.
     """
 
     def __init__(self) -> None:
         self._served: dict[str, _Served] = {}
-        self._endpoint = CredentialServer(self._answer)
+        self._server = CredentialServer(self._answer)
         in_forked_children(self._forget)
         atexit.register(self.end)
 
     def _forget(self) -> None:
-        # In a forked child: the files and the endpoint are its parent's, which goes on serving it too.
+        # In a forked child: the files and the server are its parent's, which serves the child too.
         self._served = {}
 
     def serve(self, role: AssumedRole, environ: Mapping[str, str]) -> dict[str, str | None]:
-        """Serve a role from now on; if the same role was assumed before, in its place.
+        """Serve a role; it replaces one with the same ARN and session name.
 
-        Its earlier children go on with the token that they have. Later ones have that token too, unless the user
-        has pointed to other files or proxies meanwhile.
+        Child processes that run already keep their token. New ones get the same token, unless the user has changed
+        the configuration files or proxies since.
 
         Parameters
         ----------
         role : AssumedRole
             The role.
         environ : mapping
-            The environment without what stsnb put in.
+            The environment without the variables of stsnb.
 
         Returns
         -------
         dict
-            The variables by which a child process finds it; None where a variable has to go.
+            The variables by which a child process finds it; None for a variable to unset.
 
         Raises
         ------
         OSError
-            If there is no port or no room for a file; nothing is served then.
+            If no port is free or a file can't be written; nothing is served then.
         """
-        surroundings = _Surroundings.of(self._endpoint.start(), environ)
+        surroundings = _Surroundings.of(self._server.start(), environ)
         same = [
             served
             for served in self._served.values()
@@ -85,13 +89,13 @@ class ServedRoles:
 
     def _begin(self, role: AssumedRole, surroundings: _Surroundings, environ: Mapping[str, str]) -> _Served:
         token = secrets.token_urlsafe(32)
-        # mkdtemp makes a folder that is its user's only.
+        # mkdtemp makes a folder that only its user can read.
         folder = Path(tempfile.mkdtemp(prefix="stsnb-")).resolve()
         try:
             token_file = folder / "token"
             descriptor = os.open(token_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
             with os.fdopen(descriptor, "w") as file:
-                file.write(token)  # without a line's end: botocore refuses a token that has one
+                file.write(token)  # no newline: botocore refuses a token that has one
             overlay = ConfigOverlay(
                 folder,
                 surroundings.config,
@@ -110,12 +114,12 @@ class ServedRoles:
         return served
 
     def keep(self, roles: Collection[AssumedRole]) -> None:
-        """Serve no other roles than these any more.
+        """Stop serving all roles except these.
 
         Parameters
         ----------
         roles : collection of AssumedRole
-            Those whose children may go on.
+            The roles that stay.
         """
         for served in self._served.values():
             if served.role is not None and not any(served.role.is_same_as(role) for role in roles):
@@ -125,35 +129,35 @@ class ServedRoles:
             self._served.pop(token).remove()
 
     def look(self) -> None:
-        """Let child processes see what the user has written into the config meanwhile."""
+        """Copy the user's changes to the configuration file for child processes."""
         for served in list(self._served.values()):
             try:
                 served.overlay.write()
-            except OSError:  # no room on the disk, or the folder has been cleared away: nobody's fault here
+            except OSError:  # no space left, or the folder was removed: no reason to fail here
                 continue
 
     def end(self) -> None:
-        """Serve nothing, and leave nothing: neither the thread nor a file."""
+        """Stop the server and remove all files."""
         try:
-            self._endpoint.stop()
+            self._server.stop()
         finally:
             for served in self._served.values():
                 served.remove()
             self._served = {}
 
     def _answer(self, token: str, patient: bool) -> Answer | None:
-        """Answer who asks, on the endpoint's thread."""
+        """Answer a request, on the server's thread."""
         found = None
-        for known, served in list(self._served.items()):  # each is compared, for the same time
+        for known, served in list(self._served.items()):  # all, for constant time
             if hmac.compare_digest(known.encode(), token.encode()):
                 found = served
         if found is None:
-            return _NOBODY
+            return _UNKNOWN_TOKEN
         return found.answer(patient)
 
 
 class _Surroundings(NamedTuple):
-    """What children are told beside the role: the same role needs other variables where this is another."""
+    """What else the variables of child processes depend on, beside the role."""
 
     url: str
     config: Path
@@ -166,7 +170,7 @@ class _Surroundings(NamedTuple):
 
 
 class _Served:
-    """One role, and what its children were told."""
+    """One role, and the variables and files of its child processes."""
 
     def __init__(
         self,
@@ -182,11 +186,11 @@ class _Served:
         self.variables = variables
         self._folder = folder
         self._name = role.role_name
-        self._last: tuple[AssumeRoleResponse | None, bytes] = None, b""
+        self._last: tuple[AssumeRoleResponse | None, datetime | None, bytes] = None, None, b""
 
     def end(self) -> None:
-        """Serve no more. The files stay until the kernel ends: without its token's file a child could not ask."""
-        self.role, self._last = None, (None, b"")
+        """Stop serving it. The files stay until the kernel ends: with the token a child process gets the reason."""
+        self.role, self._last = None, (None, None, b"")
 
     def remove(self) -> None:
         """Remove the files."""
@@ -205,12 +209,13 @@ class _Served:
                 return None
         if left <= 0:
             return Answer.refusal(503 if role.renewable else 403, "ExpiredToken", _ended(role))
-        if self._last[0] is not response:
-            self._last = response, _written(response, role.account_id)
-        return Answer(200, self._last[1])
+        ends = response.expiration - timedelta(seconds=EARLY_SECONDS if left > EARLY_ABOVE_SECONDS else 0)
+        if self._last[:2] != (response, ends):
+            self._last = response, ends, _written(response, ends, role.account_id)
+        return Answer(200, self._last[2])
 
 
-_NOBODY = Answer.refusal(
+_UNKNOWN_TOKEN = Answer.refusal(
     403, "AccessDenied", "The Authorization header is not a token of this notebook's kernel."
 )
 
@@ -220,12 +225,12 @@ def _ended(role: AssumedRole) -> str:
     return f"The session of the role {role.role_name} ended at {role.expiration:%Y-%m-%d %H:%M:%S} UTC{why}"
 
 
-def _written(response: AssumeRoleResponse, account_id: str | None) -> bytes:
+def _written(response: AssumeRoleResponse, ends: datetime, account_id: str | None) -> bytes:
     found = {
         "AccessKeyId": response.access_key_id,
         "SecretAccessKey": response.secret_access_key,
         "Token": response.session_token,
-        "Expiration": f"{response.expiration:%Y-%m-%dT%H:%M:%SZ}",
+        "Expiration": f"{ends:%Y-%m-%dT%H:%M:%SZ}",
     }
     return json.dumps(found if account_id is None else {**found, "AccountId": account_id}).encode()
 

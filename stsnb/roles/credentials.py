@@ -23,9 +23,10 @@ RENEW_AT_FRACTION, RENEW_AT_MOST_SECONDS = 1 / 3, 1200
 #: Callers wait for it when this part is left. botocore's windows (900 and 600 s) are longer than a short
 #: session: with 900 seconds they ask STS at every signing.
 WAIT_AT_FRACTION, WAIT_AT_MOST_SECONDS = 1 / 6, 600
-#: With readers who ask again when less than a quarter of an hour is left (botocore's window), it begins earlier,
-#: with this many seconds left, if that is no larger part of a session: a short one would be renewed all the time.
-READERS_SECONDS, READERS_AT_MOST_FRACTION = 960, 0.6
+#: With child processes that fetch the keys, it begins earlier, with the first of these that is no larger part of the
+#: session, in seconds: obstore's Boto3CredentialProvider keeps keys for half an hour whatever their end, and botocore
+#: fetches again with less than a quarter of an hour left. A short session would be renewed all the time.
+READERS_SECONDS, READERS_AT_MOST_FRACTION = (1860, 960), 0.6
 #: The pauses between attempts after a renewal that failed, in seconds: they double up to the longest, and are
 #: shortened by chance by up to half, so that many notebooks do not ask a server that is back all at once.
 RETRY_AFTER_SECONDS, RETRY_AT_MOST_SECONDS = 1.0, 60.0
@@ -234,8 +235,9 @@ class RoleCredentials(RefreshableCredentials):
         now, ends_at = time.time(), response.expiration.timestamp()
         length = max(0.0, ends_at - now)
         renew_before = min(length * RENEW_AT_FRACTION, RENEW_AT_MOST_SECONDS) if self.renewable else 0.0
-        if self.has_readers and self.renewable and length * READERS_AT_MOST_FRACTION >= READERS_SECONDS:
-            renew_before = max(renew_before, READERS_SECONDS)
+        if self.has_readers and self.renewable:
+            fitting = [each for each in READERS_SECONDS if length * READERS_AT_MOST_FRACTION >= each]
+            renew_before = max([renew_before, *fitting])
         wait_before = min(length * WAIT_AT_FRACTION, WAIT_AT_MOST_SECONDS) if self.renewable else 0.0
         keys = response.access_key_id, response.secret_access_key, response.session_token
         # The fifth part of an ARN; other servers may give something shorter.

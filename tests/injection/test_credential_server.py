@@ -1,4 +1,4 @@
-"""The credential endpoint as a server: what it answers, what it refuses, and what cannot bring it down."""
+"""The credential server: what it answers, what it refuses, and what it survives."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 class Asked:
-    """What the server is told to answer, and what it asked for it."""
+    """Answers for the server, and the tokens that it asked with."""
 
     def __init__(self) -> None:
         self.tokens: list[str] = []
@@ -43,26 +43,26 @@ def asked() -> Asked:
 
 
 @pytest.fixture
-def endpoint(asked: Asked) -> Iterator[CredentialServer]:
-    endpoint = CredentialServer(asked)
-    endpoint.start()
-    yield endpoint
-    endpoint.stop()
+def server(asked: Asked) -> Iterator[CredentialServer]:
+    server = CredentialServer(asked)
+    server.start()
+    yield server
+    server.stop()
 
 
-def connect(endpoint: CredentialServer) -> socket.socket:
-    assert endpoint.address is not None
-    host, port = endpoint.address.split(":")
+def connect(server: CredentialServer) -> socket.socket:
+    assert server.address is not None
+    host, port = server.address.split(":")
     return socket.create_connection((host, int(port)), timeout=20)
 
 
-def request(endpoint: CredentialServer, first: str = f"GET {PATH} HTTP/1.1", *headers: str) -> bytes:
-    lines = (first, *(headers or (f"Host: {endpoint.address}", "Authorization: mine")))
+def request(server: CredentialServer, first: str = f"GET {PATH} HTTP/1.1", *headers: str) -> bytes:
+    lines = (first, *(headers or (f"Host: {server.address}", "Authorization: mine")))
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-def response_to(endpoint: CredentialServer, sent: bytes) -> tuple[int, dict[str, str], bytes]:
-    with connect(endpoint) as connection:
+def response_to(server: CredentialServer, sent: bytes) -> tuple[int, dict[str, str], bytes]:
+    with connect(server) as connection:
         connection.sendall(sent)
         return read(connection)
 
@@ -78,55 +78,62 @@ def read(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
     return int(first.split()[1]), headers, body
 
 
-# --- what it answers ----------------------------------------------------------------------------------------
+# --- answers ----------------------------------------------------------------------------------------
 
 
-def test_who_asks_for_the_path_gets_the_answer_for_his_token(
-    endpoint: CredentialServer, asked: Asked
-) -> None:
-    status, headers, body = response_to(endpoint, request(endpoint))
+def test_a_request_gets_the_answer_for_its_token(server: CredentialServer, asked: Asked) -> None:
+    status, headers, body = response_to(server, request(server))
     assert (status, body) == (200, BODY)
     assert headers["Content-Type"] == "application/json"
     assert headers["Cache-Control"] == "no-store"
     assert asked.tokens == ["mine"]
 
 
-def test_a_request_may_come_in_pieces(endpoint: CredentialServer) -> None:
-    with connect(endpoint) as connection:
-        for byte in request(endpoint):
+def test_a_request_may_come_in_pieces(server: CredentialServer) -> None:
+    with connect(server) as connection:
+        for byte in request(server):
             connection.sendall(bytes([byte]))
         assert read(connection)[0] == 200
 
 
-def test_an_answer_that_is_not_there_yet_is_waited_for(endpoint: CredentialServer, asked: Asked) -> None:
+def test_a_request_waits_for_an_answer_that_is_not_ready(server: CredentialServer, asked: Asked) -> None:
     asked.answers = [None, None, Answer(200, b"{}")]
-    assert response_to(endpoint, request(endpoint))[2] == b"{}"
+    assert response_to(server, request(server))[2] == b"{}"
 
 
-def test_an_answer_that_does_not_come_is_asked_for_a_last_time(
-    endpoint: CredentialServer, asked: Asked, monkeypatch: pytest.MonkeyPatch
+def test_after_waiting_the_server_asks_once_more_without_patience(
+    server: CredentialServer, asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rules, "PATIENCE_SECONDS", 0.1)
     asked.answers = [None] * 1000
-    assert response_to(endpoint, request(endpoint))[2] == BODY
+    assert response_to(server, request(server))[2] == BODY
 
 
-def test_who_waits_does_not_keep_the_others_waiting(endpoint: CredentialServer, asked: Asked) -> None:
+def test_a_waiting_request_does_not_block_others(server: CredentialServer, asked: Asked) -> None:
     asked.answers = [None] * 10
-    with connect(endpoint) as patient:
-        patient.sendall(request(endpoint))
-        wait_until("he is heard", lambda: asked.tokens)
+    with connect(server) as patient:
+        patient.sendall(request(server))
+        wait_until("the request has arrived", lambda: asked.tokens)
         asked.answers.insert(0, Answer(200, b"{}"))
-        assert response_to(endpoint, request(endpoint))[0] == 200
+        assert response_to(server, request(server))[0] == 200
         assert read(patient)[0] == 200
 
 
-def test_an_answer_that_no_buffer_holds_is_sent_in_pieces(endpoint: CredentialServer, asked: Asked) -> None:
+def test_an_answer_that_no_buffer_holds_is_sent_in_pieces(server: CredentialServer, asked: Asked) -> None:
     asked.answers = [Answer(200, b"x" * 20_000_000)]
-    assert len(response_to(endpoint, request(endpoint))[2]) == 20_000_000
+    assert len(response_to(server, request(server))[2]) == 20_000_000
 
 
-# --- what it refuses ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:{port}"])
+def test_the_port_may_be_missing_from_the_host(server: CredentialServer, host: str) -> None:
+    """As the AWS CRT (s3torchconnector, tensorstore, Mountpoint) sends it."""
+    assert server.address is not None
+    host = host.format(port=server.address.split(":")[1])
+    sent = request(server, f"GET {PATH} HTTP/1.1", f"Host: {host}", "Authorization: mine")
+    assert response_to(server, sent)[0] == 200
+
+
+# --- refusals ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -148,10 +155,8 @@ def test_an_answer_that_no_buffer_holds_is_sent_in_pieces(endpoint: CredentialSe
         ("GET /credentials HTTP/1.1\xff", 400),
     ],
 )
-def test_other_requests_are_refused_and_nobody_is_asked_for_them(
-    endpoint: CredentialServer, asked: Asked, first: str, status: int
-) -> None:
-    found, headers, body = response_to(endpoint, request(endpoint, first))
+def test_other_requests_are_refused(server: CredentialServer, asked: Asked, first: str, status: int) -> None:
+    found, headers, body = response_to(server, request(server, first))
     assert found == status
     assert headers["Cache-Control"] == "no-store"
     assert set(json.loads(body)) == {"code", "message"}
@@ -162,21 +167,24 @@ def test_other_requests_are_refused_and_nobody_is_asked_for_them(
     "host",
     [
         "localhost:{port}",
-        "127.0.0.1",
         "127.0.0.1:1",
+        "127.0.0.1.evil.example",
+        "127.0.0.1.",
+        "127.1",
+        "2130706433",
         "evil.example:{port}",
         "evil.example",
         "[::1]:{port}",
         "",
     ],
 )
-def test_another_host_is_refused(endpoint: CredentialServer, asked: Asked, host: str) -> None:
-    """As a browser sends it whose page has had its name resolved to this machine."""
-    assert endpoint.address is not None
-    host = host.format(port=endpoint.address.split(":")[1])
-    sent = request(endpoint, f"GET {PATH} HTTP/1.1", f"Host: {host}", "Authorization: mine")
-    assert response_to(endpoint, sent)[0] == 403
-    assert response_to(endpoint, request(endpoint, f"GET {PATH} HTTP/1.1", "Authorization: mine"))[0] == 403
+def test_another_host_is_refused(server: CredentialServer, asked: Asked, host: str) -> None:
+    """As a browser sends it for a page whose DNS name was rebound to 127.0.0.1."""
+    assert server.address is not None
+    host = host.format(port=server.address.split(":")[1])
+    sent = request(server, f"GET {PATH} HTTP/1.1", f"Host: {host}", "Authorization: mine")
+    assert response_to(server, sent)[0] == 403
+    assert response_to(server, request(server, f"GET {PATH} HTTP/1.1", "Authorization: mine"))[0] == 403
     assert asked.tokens == []
 
 
@@ -184,85 +192,83 @@ def test_another_host_is_refused(endpoint: CredentialServer, asked: Asked, host:
     "header", ["Host: 127.0.0.1:1", "Authorization: yours", "no colon", " folded: x", ": x"]
 )
 def test_a_head_that_can_be_read_in_two_ways_is_refused(
-    endpoint: CredentialServer, asked: Asked, header: str
+    server: CredentialServer, asked: Asked, header: str
 ) -> None:
-    sent = request(
-        endpoint, f"GET {PATH} HTTP/1.1", f"Host: {endpoint.address}", "Authorization: mine", header
-    )
-    assert response_to(endpoint, sent)[0] == 400
+    sent = request(server, f"GET {PATH} HTTP/1.1", f"Host: {server.address}", "Authorization: mine", header)
+    assert response_to(server, sent)[0] == 400
     assert asked.tokens == []
 
 
 @pytest.mark.parametrize("end", ["", "\r\n\r\n"])
-def test_a_request_that_is_too_long_is_refused(endpoint: CredentialServer, asked: Asked, end: str) -> None:
-    sent = request(endpoint)[:-4] + b"\r\nX: " + b"x" * rules.REQUEST_BYTES + end.encode()
-    assert response_to(endpoint, sent)[0] == 431
+def test_a_request_that_is_too_long_is_refused(server: CredentialServer, asked: Asked, end: str) -> None:
+    sent = request(server)[:-4] + b"\r\nX: " + b"x" * rules.REQUEST_BYTES + end.encode()
+    assert response_to(server, sent)[0] == 431
     assert asked.tokens == []
 
 
 def test_a_request_that_is_too_slow_is_refused(
-    endpoint: CredentialServer, monkeypatch: pytest.MonkeyPatch
+    server: CredentialServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rules, "REQUEST_SECONDS", 0.2)
-    with connect(endpoint) as slow:
-        slow.sendall(request(endpoint)[:-2])
+    with connect(server) as slow:
+        slow.sendall(request(server)[:-2])
         assert read(slow)[0] == 408
 
 
-def test_who_does_not_take_his_answer_is_closed(
-    endpoint: CredentialServer, asked: Asked, monkeypatch: pytest.MonkeyPatch
+def test_a_client_that_does_not_read_its_answer_is_disconnected(
+    server: CredentialServer, asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rules, "REQUEST_SECONDS", 0.2)
     asked.answers = [Answer(200, b"x" * 20_000_000)]
-    with connect(endpoint) as silent:
-        silent.sendall(request(endpoint))
-        wait_until("it is closed", lambda: not endpoint._open and asked.tokens)
+    with connect(server) as silent:
+        silent.sendall(request(server))
+        wait_until("it is closed", lambda: not server._open and asked.tokens)
 
 
-# --- what cannot bring it down ------------------------------------------------------------------------------
+# --- what it survives ------------------------------------------------------------------------------
 
 
-def test_an_error_in_the_answer_is_one_request_s_error(endpoint: CredentialServer, asked: Asked) -> None:
+def test_an_error_in_an_answer_fails_one_request_only(server: CredentialServer, asked: Asked) -> None:
     asked.answers = [None]
     asked.tokens = None  # type: ignore[assignment]
-    assert response_to(endpoint, request(endpoint))[0] == 500
+    assert response_to(server, request(server))[0] == 500
     asked.tokens, asked.answers = [], []
-    assert response_to(endpoint, request(endpoint))[0] == 200
+    assert response_to(server, request(server))[0] == 200
 
 
-def test_who_hangs_up_leaves_nothing(endpoint: CredentialServer) -> None:
-    for sent in (b"", b"GET", request(endpoint)):
-        with connect(endpoint) as connection:
+def test_a_closed_connection_leaves_nothing(server: CredentialServer) -> None:
+    for sent in (b"", b"GET", request(server)):
+        with connect(server) as connection:
             connection.sendall(sent)
-    assert response_to(endpoint, request(endpoint))[0] == 200
-    wait_until("all are closed", lambda: not endpoint._open)
+    assert response_to(server, request(server))[0] == 200
+    wait_until("all are closed", lambda: not server._open)
 
 
-def test_a_thousand_who_say_nothing_keep_nobody_out(endpoint: CredentialServer) -> None:
+def test_a_thousand_idle_connections_do_not_block_a_request(server: CredentialServer) -> None:
     with many_descriptors(), contextlib.ExitStack() as stack:
         for _ in range(1000):
-            stack.enter_context(connect(endpoint))
+            stack.enter_context(connect(server))
         before = time.monotonic()
-        assert response_to(endpoint, request(endpoint))[0] == 200
+        assert response_to(server, request(server))[0] == 200
         assert time.monotonic() - before < rules.REQUEST_SECONDS
-        assert len(endpoint._open) <= rules.CONNECTIONS
+        assert len(server._open) <= rules.CONNECTIONS
 
 
-def test_a_thousand_at_once_are_all_answered_by_one_thread(endpoint: CredentialServer) -> None:
+def test_one_thread_answers_a_thousand_requests_at_once(server: CredentialServer) -> None:
     with many_descriptors(), contextlib.ExitStack() as stack:
         threads = threading.active_count()
         connections = []
         for _ in range(1000):
-            connections.append(stack.enter_context(connect(endpoint)))
-            connections[-1].sendall(request(endpoint))
+            connections.append(stack.enter_context(connect(server)))
+            connections[-1].sendall(request(server))
         assert threading.active_count() == threads
         assert {read(connection)[0] for connection in connections} == {200}
-    wait_until("all are closed", lambda: not endpoint._open)
+    wait_until("all are closed", lambda: not server._open)
 
 
 @contextlib.contextmanager
 def many_descriptors() -> Iterator[None]:
-    """Let this process, which is both ends here, have enough of them."""
+    """Allow this process, which is client and server here, enough file descriptors."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -273,69 +279,69 @@ def many_descriptors() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_it_ends_at_once_whoever_is_connected(endpoint: CredentialServer) -> None:
-    assert endpoint.address is not None
-    port = int(endpoint.address.split(":")[1])
-    with connect(endpoint) as idle:
-        wait_until("he is in", lambda: endpoint._open)
+def test_it_stops_at_once_with_open_connections(server: CredentialServer) -> None:
+    assert server.address is not None
+    port = int(server.address.split(":")[1])
+    with connect(server) as idle:
+        wait_until("it is connected", lambda: server._open)
         before = time.monotonic()
-        endpoint.stop()
+        server.stop()
         assert time.monotonic() - before < 1
         assert idle.recv(1) == b""
-    assert endpoint.address is None
+    assert server.address is None
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=5)
     assert "stsnb-endpoint" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_it_can_begin_again(endpoint: CredentialServer) -> None:
-    endpoint.stop()
-    endpoint.stop()
-    endpoint.start()
-    assert endpoint.start() == f"http://{endpoint.address}{PATH}"
-    assert response_to(endpoint, request(endpoint))[0] == 200
+def test_it_can_start_again(server: CredentialServer) -> None:
+    server.stop()
+    server.stop()
+    server.start()
+    assert server.start() == f"http://{server.address}{PATH}"
+    assert response_to(server, request(server))[0] == 200
 
 
-def die(endpoint: CredentialServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """End the thread in a way that nothing foresees."""
+def die(server: CredentialServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """End the thread by an exception that the server does not catch."""
 
     def end(_connection: object) -> None:
         raise SystemExit
 
-    assert endpoint._thread is not None
+    assert server._thread is not None
     with monkeypatch.context() as broken:
-        broken.setattr(endpoint, "_serve", end)
-        connect(endpoint).close()
-        endpoint._thread.join(20)
-    assert not endpoint._thread.is_alive()
+        broken.setattr(server, "_serve", end)
+        connect(server).close()
+        server._thread.join(20)
+    assert not server._thread.is_alive()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_it_can_be_ended_when_its_thread_has_died(
-    endpoint: CredentialServer, monkeypatch: pytest.MonkeyPatch
+def test_it_can_be_stopped_after_its_thread_has_died(
+    server: CredentialServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    die(endpoint, monkeypatch)
-    endpoint.stop()
-    assert endpoint.address is None
+    die(server, monkeypatch)
+    server.stop()
+    assert server.address is None
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_it_begins_again_when_its_thread_has_died(
-    endpoint: CredentialServer, monkeypatch: pytest.MonkeyPatch
+def test_it_starts_again_after_its_thread_has_died(
+    server: CredentialServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with connect(endpoint):
-        wait_until("he is in", lambda: endpoint._open)
-        die(endpoint, monkeypatch)
-    endpoint.start()
-    assert not endpoint._open
-    assert response_to(endpoint, request(endpoint))[0] == 200
+    with connect(server):
+        wait_until("it is connected", lambda: server._open)
+        die(server, monkeypatch)
+    server.start()
+    assert not server._open
+    assert response_to(server, request(server))[0] == 200
 
 
 _WITHOUT_DESCRIPTORS = """
 import os, resource, sys
 from stsnb.injection.credential_server import Answer, CredentialServer
-endpoint = CredentialServer(lambda token, patient: Answer(200, b"{}"))
-print(endpoint.start(), flush=True)
+server = CredentialServer(lambda token, patient: Answer(200, b"{}"))
+print(server.start(), flush=True)
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 held = []
 try:
@@ -347,7 +353,7 @@ sys.stdin.readline()
 """
 
 
-def test_it_outlives_a_process_without_file_descriptors() -> None:
+def test_it_survives_a_lack_of_file_descriptors() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", _WITHOUT_DESCRIPTORS],
         cwd=REPOSITORY, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -368,23 +374,23 @@ def test_it_outlives_a_process_without_file_descriptors() -> None:
 _FORKED = """
 import os, sys
 from stsnb.injection.credential_server import Answer, CredentialServer
-endpoint = CredentialServer(lambda token, patient: Answer(200, b"{}"))
-endpoint.start()
+server = CredentialServer(lambda token, patient: Answer(200, b"{}"))
+server.start()
 child = os.fork()
 if child == 0:
-    assert endpoint.address is None
-    endpoint.stop()
+    assert server.address is None
+    server.stop()
     sys.stdin.read()
     os._exit(0)
-print(endpoint.address, flush=True)
-endpoint.stop()
+print(server.address, flush=True)
+server.stop()
 print("stopped", flush=True)
 assert os.waitpid(child, 0)[1] == 0
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_child_neither_serves_nor_holds_the_port() -> None:
+def test_a_forked_child_does_not_keep_the_port_open() -> None:
     with subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", _FORKED],
         cwd=REPOSITORY, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -392,7 +398,7 @@ def test_a_forked_child_neither_serves_nor_holds_the_port() -> None:
         assert process.stdout is not None
         _, port = process.stdout.readline().split(":")
         assert process.stdout.readline() == "stopped\n"
-        wait_until("the child has let go of the port too", lambda: not listens(int(port)))
+        wait_until("the child has closed the port too", lambda: not listens(int(port)))
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(20) == 0

@@ -1,4 +1,4 @@
-"""Child processes that act as a role for as long as the notebook does: what they are told, and what they get."""
+"""Child processes that fetch a role's credentials while they run: their variables and what they get."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -40,7 +40,7 @@ _WITH_PROFILE = (
 
 
 def ask(environ: Mapping[str, str] | None = None, token: str | None = None) -> tuple[int, dict[str, str]]:
-    """Ask the endpoint that an environment names, as an SDK does."""
+    """Fetch credentials as an SDK does with these variables."""
     environ = dict(os.environ if environ is None else environ)
     url = urlsplit(environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"])
     connection = http.client.HTTPConnection(url.netloc, timeout=20)
@@ -64,10 +64,10 @@ def serving(role: stsnb.AssumedRole) -> bool:
     return ask()[1].get("AccessKeyId") == role.response.access_key_id
 
 
-# --- what children are told ---------------------------------------------------------------------------------
+# --- variables of child processes ----------------------------------------------------------------------------
 
 
-def test_children_are_told_to_ask_and_no_key_is_in_the_environment(sts: ScriptedSTS) -> None:
+def test_child_processes_fetch_credentials_and_no_key_is_in_the_environment(sts: ScriptedSTS) -> None:
     role = stsnb.assume_role(ROLE, live=True)
     assert role.live
     assert not [name for name, value in os.environ.items() if SECRET_MARK in value]
@@ -78,7 +78,7 @@ def test_children_are_told_to_ask_and_no_key_is_in_the_environment(sts: Scripted
             "AccessKeyId": role.response.access_key_id,
             "SecretAccessKey": role.response.secret_access_key,
             "Token": role.response.session_token,
-            "Expiration": f"{role.expiration:%Y-%m-%dT%H:%M:%SZ}",
+            "Expiration": f"{role.expiration - timedelta(seconds=900):%Y-%m-%dT%H:%M:%SZ}",
             "AccountId": "123456789012",
         },
     )
@@ -97,9 +97,7 @@ def test_a_child_reads_what_the_role_may_read(aws: EmbeddedAWS) -> None:
     assert "deliveries/" in run.stdout, run.stderr
 
 
-def test_what_a_role_needs_otherwise_is_put_back_exactly(
-    sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_changed_variables_are_restored_exactly(sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/pod")
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "")
     monkeypatch.setenv("AWS_CONFIG_FILE", "~/mine")
@@ -117,7 +115,7 @@ def test_what_a_role_needs_otherwise_is_put_back_exactly(
     assert os.environ == before
 
 
-def test_the_token_is_its_user_s_alone_and_gone_at_the_end(sts: ScriptedSTS) -> None:
+def test_only_the_user_can_read_the_token_and_it_is_removed_at_the_end(sts: ScriptedSTS) -> None:
     stsnb.assume_role(ROLE, live=True)
     file = Path(os.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"])
     assert file.read_text() == os.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"]
@@ -130,14 +128,14 @@ def test_the_token_is_its_user_s_alone_and_gone_at_the_end(sts: ScriptedSTS) -> 
     assert not file.parent.exists()
 
 
-def test_a_kernel_that_ends_leaves_nothing(sts: ScriptedSTS) -> None:
+def test_a_kernel_that_ends_leaves_no_files(sts: ScriptedSTS) -> None:
     code = f"import os, stsnb; stsnb.assume_role({ROLE!r}, live=True); print(os.environ['AWS_CONFIG_FILE'])"
     config = Path(child(code))
     assert config.is_absolute()
     assert not config.parent.exists()
 
 
-def test_nothing_is_left_even_if_the_endpoint_cannot_be_ended(
+def test_no_files_are_left_even_if_the_server_can_t_be_stopped(
     sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stsnb.assume_role(ROLE, live=True)
@@ -169,7 +167,7 @@ def test_a_proxy_does_not_see_the_token(sts: ScriptedSTS, monkeypatch: pytest.Mo
     assert child(code) == "200"
 
 
-def test_a_role_that_is_not_injected_has_no_children(sts: ScriptedSTS) -> None:
+def test_a_role_that_is_not_injected_can_t_be_live(sts: ScriptedSTS) -> None:
     with pytest.raises(stsnb.AssumeRoleError, match="live=True has no effect with inject=False"):
         stsnb.assume_role(ROLE, live=True, inject=False)
     assert sts.calls == 0
@@ -202,7 +200,7 @@ def test_the_configuration_can_make_it_the_default(sts: ScriptedSTS, shell: Inte
     assert live()
 
 
-def test_a_chain_of_live_roles_asks_with_the_link_and_not_with_the_endpoint(sts: ScriptedSTS) -> None:
+def test_a_chain_of_live_roles_calls_sts_with_the_link_s_credentials(sts: ScriptedSTS) -> None:
     link = stsnb.assume_role(ROLE, live=True)
     role = stsnb.assume_role(OTHER_ROLE, chain=True, live=True)
     assert role.chained_from is link
@@ -212,7 +210,7 @@ def test_a_chain_of_live_roles_asks_with_the_link_and_not_with_the_endpoint(sts:
     role.refresh()
 
 
-def test_without_a_port_the_role_in_force_stays(sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_free_port_the_active_role_stays(sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch) -> None:
     role, before = stsnb.assume_role(ROLE), dict(os.environ)
 
     def none_left(_: CredentialServer) -> str:
@@ -225,7 +223,7 @@ def test_without_a_port_the_role_in_force_stays(sts: ScriptedSTS, monkeypatch: p
     assert os.environ == before
 
 
-def test_an_environment_that_refuses_leaves_nobody_served(
+def test_no_role_is_served_if_the_environment_can_t_be_changed(
     sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
@@ -240,7 +238,7 @@ def test_an_environment_that_refuses_leaves_nobody_served(
     assert {served.role for served in kernel._scopes._served._served.values()} == {None}
 
 
-def test_without_a_folder_the_role_in_force_stays(
+def test_without_a_folder_the_active_role_stays(
     sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     role, before = stsnb.assume_role(ROLE), dict(os.environ)
@@ -275,7 +273,7 @@ def test_a_default_profile_with_other_keys_is_not_taken(sts: ScriptedSTS, profil
     assert child(code) == "{'addressing_style': 'path'}"
 
 
-def test_the_user_s_other_profiles_are_there(sts: ScriptedSTS, profiles: Path) -> None:
+def test_child_processes_have_the_user_s_other_profiles(sts: ScriptedSTS, profiles: Path) -> None:
     stsnb.assume_role(ROLE, live=True)
     found = {name: child(_WITH_PROFILE, name) for name in ("default", "stored", "work")}
     assert found == {"default": "AKIADEFAULT", "stored": "AKIASTORED", "work": "AKIAWORK"}
@@ -283,11 +281,11 @@ def test_the_user_s_other_profiles_are_there(sts: ScriptedSTS, profiles: Path) -
     assert not [file for file in folder.iterdir() if SECRET_MARK in file.read_text()]
 
 
-def test_a_profile_that_is_written_meanwhile_is_there_too(sts: ScriptedSTS, profiles: Path) -> None:
+def test_child_processes_have_a_profile_that_is_added_later(sts: ScriptedSTS, profiles: Path) -> None:
     stsnb.assume_role(ROLE, live=True)
     with (profiles / "config").open("a") as file:
         file.write("[profile new]\nregion = eu-west-2\n")
-    kernel._look()  # as the keeper does when it looks
+    kernel._look()  # as the renewer does
     written = configparser.RawConfigParser()
     written.read(os.environ["AWS_CONFIG_FILE"])
     assert written["profile new"]["region"] == "eu-west-2"
@@ -313,13 +311,13 @@ def test_no_key_of_the_user_s_config_is_copied_however_it_is_written(
 
 
 @pytest.mark.parametrize("broken", [b"[profile", b"\xff\xfe[", b"no section = 1"])
-def test_a_config_that_cannot_be_read_by_anybody_is_no_obstacle(config: Path, broken: bytes) -> None:
+def test_a_configuration_file_that_can_t_be_read_does_not_fail(config: Path, broken: bytes) -> None:
     (config / "config").write_bytes(broken)
     overlay = ConfigOverlay(config, config / "config", config / "credentials", {})
     assert overlay.profile == "stsnb-live"
 
 
-def test_settings_of_the_source_s_profile_hold_for_children(sts: ScriptedSTS, config: Path) -> None:
+def test_child_processes_have_the_settings_of_the_source_s_profile(sts: ScriptedSTS, config: Path) -> None:
     (config / "config").write_text(
         "[profile work]\naws_access_key_id = AKIAWORK\naws_secret_access_key = w\nexternal_id = 12\n"
         "max_attempts = 7\ns3 =\n  addressing_style = path\n  max_queue_size = 9\n"
@@ -343,7 +341,7 @@ def test_a_profile_of_the_same_name_is_left_alone(sts: ScriptedSTS, config: Path
 def test_the_source_is_found_in_the_user_s_own_files_while_a_role_is_live(
     sts: ScriptedSTS, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not by the endpoint, which would give the role in force, nor in the copy that has no keys."""
+    """Not at the credential server, which would give the active role, nor in the copy without keys."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     (config / "config").write_text("[default]\naws_access_key_id = AKIAMINE\naws_secret_access_key = m\n")
@@ -353,10 +351,10 @@ def test_the_source_is_found_in_the_user_s_own_files_while_a_role_is_live(
     assert kernel._sources.find(SourceKey(), None).credentials.access_key == "AKIAMINE"
 
 
-def test_a_source_that_is_a_pod_s_endpoint_goes_on(
+def test_a_pod_s_endpoint_stays_the_source(
     sts: ScriptedSTS, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """As on EKS: the variables by which the source is found are those that the children need otherwise."""
+    """As on EKS, where the source uses the variables that stsnb sets for child processes."""
     tokens = []
 
     def pod(request: Request) -> Response:
@@ -380,18 +378,18 @@ def test_a_source_that_is_a_pod_s_endpoint_goes_on(
     assert set(tokens) == {"pods"}
 
 
-# --- whom the endpoint serves -------------------------------------------------------------------------------
+# --- tokens ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("token", ["", "x", "ä", "Bearer "])
-def test_who_does_not_have_the_token_gets_nothing(sts: ScriptedSTS, token: str) -> None:
+def test_a_wrong_token_gets_no_credentials(sts: ScriptedSTS, token: str) -> None:
     stsnb.assume_role(ROLE, live=True)
     status, said = ask(token=token.encode().decode("latin-1"))
     assert status in (400, 403)
     assert set(said) == {"code", "message"}
 
 
-def test_a_child_of_a_dropped_role_is_told_so(sts: ScriptedSTS) -> None:
+def test_a_child_process_of_a_dropped_role_gets_the_reason(sts: ScriptedSTS) -> None:
     stsnb.assume_role(ROLE, live=True)
     environ = dict(os.environ)
     stsnb.drop_role()
@@ -416,7 +414,7 @@ def test_a_child_keeps_the_role_that_it_was_started_under_until_that_is_dropped(
     stsnb.drop_role()
 
 
-def test_a_drop_ends_all_that_the_notebook_has_started(sts: ScriptedSTS) -> None:
+def test_a_drop_stops_serving_all_roles_of_the_notebook(sts: ScriptedSTS) -> None:
     stsnb.assume_role(ROLE, live=True)
     of_first = dict(os.environ)
     stsnb.assume_role(OTHER_ROLE, live=True)
@@ -425,7 +423,7 @@ def test_a_drop_ends_all_that_the_notebook_has_started(sts: ScriptedSTS) -> None
     assert (ask(of_first)[0], ask(of_second)[0]) == (404, 404)
 
 
-def test_a_with_leaves_the_children_of_the_outer_role_alone_and_ends_its_own(sts: ScriptedSTS) -> None:
+def test_the_end_of_a_with_stops_serving_its_role_only(sts: ScriptedSTS) -> None:
     stsnb.assume_role(ROLE, live=True)
     outer = dict(os.environ)
     with stsnb.assume_role(OTHER_ROLE, live=True):
@@ -437,7 +435,7 @@ def test_a_with_leaves_the_children_of_the_outer_role_alone_and_ends_its_own(sts
         assert ask(outer)[0] == 200
 
 
-def test_the_same_cell_again_goes_on_for_the_same_children(sts: ScriptedSTS) -> None:
+def test_running_the_cell_again_serves_the_same_child_processes(sts: ScriptedSTS) -> None:
     stsnb.assume_role(ROLE, "RoleSession1", live=True)
     before = dict(os.environ)
     for _ in range(3):
@@ -455,7 +453,7 @@ def test_the_same_cell_again_goes_on_for_the_same_children(sts: ScriptedSTS) -> 
 
 
 @pytest.mark.parametrize("name", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
-def test_the_same_role_again_is_told_of_other_files(sts: ScriptedSTS, profiles: Path, name: str) -> None:
+def test_the_same_role_again_has_the_user_s_other_files(sts: ScriptedSTS, profiles: Path, name: str) -> None:
     stsnb.assume_role(ROLE, live=True)
     earlier = dict(os.environ)
     other = profiles / "other"
@@ -477,7 +475,7 @@ def test_the_same_role_again_is_told_of_other_files(sts: ScriptedSTS, profiles: 
     assert (ask(earlier)[0], ask(later)[0]) == (404, 404)
 
 
-def test_the_same_role_again_is_told_of_another_proxy(
+def test_the_same_role_again_has_the_user_s_other_proxy(
     sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
@@ -496,7 +494,7 @@ def test_the_same_role_again_is_told_of_another_proxy(
     assert serving(role)
 
 
-def test_the_same_role_again_that_finds_no_room_leaves_the_earlier_one_served(
+def test_the_same_role_again_without_space_leaves_the_earlier_one_served(
     sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     first = stsnb.assume_role(ROLE, live=True)
@@ -517,7 +515,7 @@ sys.stdin.read()
 """
 
 
-def test_a_second_kernel_has_an_endpoint_of_its_own(sts: ScriptedSTS) -> None:
+def test_a_second_kernel_has_a_server_of_its_own(sts: ScriptedSTS) -> None:
     own = dict(os.environ)
     stsnb.assume_role(ROLE, live=True)
     with subprocess.Popen(
@@ -556,11 +554,11 @@ print(boto3.Session().get_credentials().access_key == role.response.access_key_i
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork has no forked children")
-def test_a_forked_child_asks_its_parent_and_clears_away_nothing_of_its(sts: ScriptedSTS) -> None:
+def test_a_forked_child_fetches_from_its_parent_and_removes_none_of_its_files(sts: ScriptedSTS) -> None:
     assert child(_FORKS) == "True"
 
 
-# --- how good what it gets is -------------------------------------------------------------------------------
+# --- renewal -----------------------------------------------------------------------------------------------
 
 
 def test_renewed_keys_are_served_without_a_change_to_the_environment(sts: ScriptedSTS) -> None:
@@ -572,7 +570,7 @@ def test_renewed_keys_are_served_without_a_change_to_the_environment(sts: Script
     assert os.environ == before
 
 
-def test_a_session_that_is_due_is_renewed_once_before_anybody_is_answered(
+def test_a_session_that_is_due_is_renewed_once_before_it_is_served(
     sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sts.seconds = 800
@@ -590,7 +588,7 @@ def make_due(credentials: RoleCredentials, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(credentials, "_renew_at", time.time())
 
 
-def test_while_sts_is_away_what_is_good_is_served_and_then_it_is_told_why_not(
+def test_while_sts_is_away_valid_credentials_are_served_and_then_the_reason(
     sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sts.seconds = 5
@@ -608,7 +606,7 @@ def test_while_sts_is_away_what_is_good_is_served_and_then_it_is_told_why_not(
     wait_until("it is served again", lambda: ask()[0] == 200)
 
 
-def test_a_session_that_shall_end_is_served_to_its_end(sts: ScriptedSTS) -> None:
+def test_a_session_without_renewal_is_served_to_its_end(sts: ScriptedSTS) -> None:
     sts.seconds = 1
     role = stsnb.assume_role(ROLE, live=True, refresh=False)
     wait_until("it has ended", lambda: not role.remaining)
@@ -618,9 +616,19 @@ def test_a_session_that_shall_end_is_served_to_its_end(sts: ScriptedSTS) -> None
 
 @pytest.mark.parametrize(
     ("seconds", "begins"),
-    [(43200, 1200), (3600, 1200), (2400, 960), (1800, 960), (1700, 960), (1500, 500), (900, 300)],
+    [
+        (43200, 1860),
+        (3600, 1860),
+        (3110, 1860),
+        (3000, 1000),
+        (2400, 960),
+        (1800, 960),
+        (1700, 960),
+        (1500, 500),
+        (900, 300),
+    ],
 )
-def test_readers_always_find_more_left_than_they_want_where_the_session_allows_it(
+def test_a_live_role_is_renewed_early_enough_for_readers_where_the_session_allows_it(
     sts: ScriptedSTS, seconds: int, begins: int
 ) -> None:
     role = stsnb.assume_role(ROLE, duration_seconds=seconds, live=True)
@@ -628,12 +636,22 @@ def test_readers_always_find_more_left_than_they_want_where_the_session_allows_i
     assert left == pytest.approx(begins, abs=2)
 
 
-def test_others_are_renewed_as_ever(sts: ScriptedSTS) -> None:
+@pytest.mark.parametrize(("seconds", "early"), [(3600, 900), (1810, 900), (1790, 0), (900, 0)])
+def test_the_end_is_named_early_while_more_than_half_an_hour_is_left(
+    sts: ScriptedSTS, seconds: int, early: int
+) -> None:
+    sts.seconds = seconds
+    role = stsnb.assume_role(ROLE, live=True, refresh=False)
+    ends = datetime.strptime(ask()[1]["Expiration"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    assert (role.expiration.replace(microsecond=0) - ends).total_seconds() == early
+
+
+def test_other_roles_are_renewed_at_the_usual_time(sts: ScriptedSTS) -> None:
     role = stsnb.assume_role(ROLE, duration_seconds=1800)
     assert role.expiration.timestamp() - role.credentials.due_at == pytest.approx(600, abs=2)
 
 
-def test_unloading_ends_it(sts: ScriptedSTS, shell: InteractiveShell) -> None:
+def test_unloading_stops_it(sts: ScriptedSTS, shell: InteractiveShell) -> None:
     shell.run_cell(f"%assume_role {ROLE} --live")
     port = int(urlsplit(os.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"]).netloc.split(":")[1])
     assert listens(port)
