@@ -18,7 +18,7 @@ from botocore.configloader import raw_config_parse
 from botocore.exceptions import BotoCoreError
 
 from stsnb._threads import in_forked_children
-from stsnb.injection.config_edits import apply, changed_options
+from stsnb.config.file_edits import apply, changed_options
 from stsnb.roles.source_settings import SourceSettings
 
 _SECTION = re.compile(r"\s*\[([^\]]*)\]")

@@ -84,7 +84,13 @@ def test_a_server_without_accounts_leaves_the_place_of_the_account_empty() -> No
 )
 def test_an_answer_without_the_roles_id_has_none(role_id: dict[str, Any]) -> None:
     response = read(
-        {**ANSWER, "AssumedRoleUser": {"Arn": "arn:aws:sts:::assumed-role/role-for-s3-fileserver/session", **role_id}}
+        {
+            **ANSWER,
+            "AssumedRoleUser": {
+                "Arn": "arn:aws:sts:::assumed-role/role-for-s3-fileserver/session",
+                **role_id,
+            },
+        }
     )
     assert response.role_id is None
     assert response.arn == "arn:aws:sts:::assumed-role/role-for-s3-fileserver/session"
