@@ -268,7 +268,7 @@ class Kernel:
 
         The notebook calls this before each cell; each change of roles does the same.
         """
-        if self._change(self._scopes.yield_to_user):
+        if not self._environment.is_as_left and self._change(self._scopes.yield_to_user):
             self._sources.clear()
 
     def release(self, role: AssumedRole) -> None:

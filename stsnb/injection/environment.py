@@ -98,6 +98,11 @@ class Environment:
         return {name: value for name in names if (value := self._put[name]) is not None}
 
     @property
+    def is_as_left(self) -> bool:
+        """Whether nobody but stsnb has changed the credentials in the environment since a role was injected."""
+        return self._restored() is None and not self.taken_over
+
+    @property
     def taken_over(self) -> bool:
         """Whether the user has put credentials of their own in the place of the active role's, or unset those."""
         if not self._put:
