@@ -6,26 +6,24 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from stsnb._threads import BackgroundCall, in_forked_children, uninterrupted
+from stsnb._threads import in_forked_children, uninterrupted
 from stsnb.errors import AssumeRoleError
-from stsnb.errors.explain import ended, explain
+from stsnb.errors.explain import explain
 from stsnb.injection import role_changes
 from stsnb.injection.environment import Environment, credential_variables
 from stsnb.injection.scopes import RoleState, Scope, Scopes
 from stsnb.roles.assumed_role import AssumedRole
+from stsnb.roles.assuming import assume, chain_start
 from stsnb.roles.chaining import RoleSource
 from stsnb.roles.credentials import RoleCredentials
 from stsnb.roles.fetcher import AssumeRoleFetcher
 from stsnb.roles.renewer import Renewer
-from stsnb.roles.source_settings import settings_of
 from stsnb.sources.mfa import MFASessions
 from stsnb.sources.source import Source
 from stsnb.sources.source_cache import SourceCache, SourceKey
-from stsnb.sts.fault import Fault
-from stsnb.sts.request import AssumeRoleRequest, InvalidRequestError
+from stsnb.sts.request import AssumeRoleRequest
 from stsnb.sts.response import AssumeRoleResponse
 
 if TYPE_CHECKING:
@@ -148,12 +146,23 @@ class Kernel:
         chained_from: AssumedRole | None = None
         try:
             if chain:
-                chained_from = self._chained_from(chain, request)
+                chained_from = chain_start(chain, self.current(), request)
                 source = RoleSource(chained_from, self.environ_of_user)
                 region = region or chained_from.region
             else:
                 source = self._sources.find(key, self._session_of_user())
-            role = self._fetch(source, request, region, chained_from, refresh=refresh, live=live and inject)
+            role = assume(
+                AssumeRoleFetcher(request, source, region, self._mfa_sessions, refresh=refresh),
+                source,
+                region,
+                self,
+                token_code=request.token_code,
+                environ=self.environ_of_user,
+                on_renewed=self._renewed,
+                on_change=self._tell,
+                chained_from=chained_from,
+                live=live and inject,
+            )
         except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
             self._sources.forget(key)
             named = profile or role_profile or self._profile_of_user()
@@ -312,18 +321,6 @@ class Kernel:
             with suppress(Exception):  # a badge that can't be drawn must not fail a change of roles
                 listener.changed()
 
-    def _chained_from(self, chain: AssumedRole | bool, request: AssumeRoleRequest) -> AssumedRole:
-        """Return the role whose credentials call STS."""
-        if isinstance(chain, AssumedRole):
-            return chain
-        active = self.current()
-        if active is None:
-            none = Fault("No role is active to chain from.", "Assume one first, or leave out chain.")
-            raise InvalidRequestError([("chain", none)])
-        if active.chained_from is not None and active.role_arn == str(request.role_arn):
-            return active.chained_from  # the cell was run again
-        return active
-
     def _session_of_user(self) -> boto3.Session | None:
         with self._lock:
             return self._environment.session_of_user()
@@ -331,36 +328,6 @@ class Kernel:
     def _profile_of_user(self) -> str | None:
         environ = self.environ_of_user()
         return environ.get("AWS_DEFAULT_PROFILE", environ.get("AWS_PROFILE"))
-
-    def _fetch(
-        self,
-        source: Source,
-        request: AssumeRoleRequest,
-        region: str | None,
-        chained_from: AssumedRole | None,
-        *,
-        refresh: bool,
-        live: bool,
-    ) -> AssumedRole:
-        fetcher = AssumeRoleFetcher(request, source, region, self._mfa_sessions, refresh=refresh)
-
-        def has_ended(when: datetime, error: Exception | None) -> Exception:
-            return ended(fetcher.request, when, error, needs_code=fetcher.needs_code)
-
-        credentials = RoleCredentials(
-            fetcher.fetch,
-            lambda response: self._renewed(credentials, response),
-            has_ended,
-            self._tell,
-            renewable=refresh,
-        )
-        credentials.has_readers = live
-        # The role's session needs boto3, whose import takes as long as STS does to answer: it begins when the
-        # request has left, since two threads that both compute would only share one interpreter.
-        session = BackgroundCall(lambda: source.session_for(credentials, self.environ_of_user, region))
-        fetcher.renew(credentials, request.token_code, meanwhile=session.start)
-        settings = settings_of(source.session, self.environ_of_user(), region)
-        return AssumedRole(fetcher, credentials, session.result(), settings, self, chained_from, live)
 
     def _renewed(self, credentials: RoleCredentials, response: AssumeRoleResponse) -> None:
         # Called under the lock of renewals, so nothing that holds this lock may wait for that one.
