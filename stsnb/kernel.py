@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from stsnb._threads import in_forked_children, uninterrupted
-from stsnb.errors import AssumeRoleError
 from stsnb.errors.explain import explain
 from stsnb.injection import role_changes
 from stsnb.injection.environment import Environment, credential_variables
@@ -36,10 +35,7 @@ class Listener(Protocol):
     """What follows the state of roles: the badges."""
 
     def changed(self) -> None:
-        """Look again: another role is active, or a renewal begins, ends or fails.
-
-        Called on any thread, and never under the kernel's lock.
-        """
+        """Look again: another role is active, or a renewal begins, ends or fails. On any thread, without a lock."""
 
 
 class Kernel:
@@ -60,7 +56,7 @@ class Kernel:
         in_forked_children(self._begin)
         self._renewer = Renewer(self._look)
         self._scopes = Scopes(self._environment, self._renewer)
-        self._sources = SourceCache(self.environ_of_user)
+        self._sources = SourceCache(self.environ_of_user, self._session_of_user)
         self._mfa_sessions = MFASessions()
 
     def _begin(self) -> None:
@@ -150,7 +146,7 @@ class Kernel:
                 source = RoleSource(chained_from, self.environ_of_user)
                 region = region or chained_from.region
             else:
-                source = self._sources.find(key, self._session_of_user())
+                source = self._sources.find(key)
             role = assume(
                 AssumeRoleFetcher(request, source, region, self._mfa_sessions, refresh=refresh),
                 source,
@@ -165,20 +161,16 @@ class Kernel:
             )
         except Exception as error:  # noqa: BLE001 # whatever it is, the user gets sentences
             self._sources.forget(key)
-            named = profile or role_profile or self._profile_of_user()
             raise explain(
                 error,
                 request=request,
                 source=source,
                 region=region,
-                profile=named,
+                profile=self._sources.profile_of(key),
                 environ=self.environ_of_user(),
             ) from None
         if inject:
-            try:
-                self._change(lambda: self._scopes.activate(role))
-            except OSError as error:
-                raise _not_activated(error) from None
+            self._change(lambda: self._scopes.activate(role))
         else:
             self._renewer.watch(role.credentials)
         return role
@@ -325,18 +317,13 @@ class Kernel:
         with self._lock:
             return self._environment.session_of_user()
 
-    def _profile_of_user(self) -> str | None:
-        environ = self.environ_of_user()
-        return environ.get("AWS_DEFAULT_PROFILE", environ.get("AWS_PROFILE"))
-
     def _renewed(self, credentials: RoleCredentials, response: AssumeRoleResponse) -> None:
         # Called under the lock of renewals, so nothing that holds this lock may wait for that one.
         with self._lock:
-            role = self.current()
-            variables = credential_variables(response)
-            if role is None or role.credentials is not credentials or role.live:
+            active, variables = self.current(), credential_variables(response)
+            if credentials.has_readers:
                 self._environment.issue(variables)
-            else:
+            elif active is not None and active.credentials is credentials:
                 self._environment.renew(variables)
 
     def _look(self) -> None:
@@ -357,13 +344,6 @@ class Kernel:
         self._sources.clear()
         self._mfa_sessions.clear()
         self._renewer.stop()
-
-
-def _not_activated(error: OSError) -> AssumeRoleError:
-    return AssumeRoleError(
-        f"The role was assumed but can't be made active: {error.strerror or error}.",
-        "Try again. --live needs a port of 127.0.0.1 and space for a file in the temporary folder.",
-    )
 
 
 #: The kernel of this process. The magics, the functions and the widgets are its faces and keep no state of their own.

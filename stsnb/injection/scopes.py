@@ -117,7 +117,7 @@ class Scopes:
 
         Raises
         ------
-        OSError
+        AssumeRoleError
             If the system refuses what it needs; everything is as before then.
         """
         self.yield_to_user()
@@ -243,16 +243,7 @@ class Scopes:
         if role is None:
             changes = self._environment.put_back()
         else:
-            provider_environs.install(self._environment)
-            kept = self._changes.get(role)
-            if role.live:
-                self._environment.issue(credential_variables(role.response))
-                changes = self._environment.put(self._serve(role), role.session, kept=kept)
-            else:
-                configs = self._configs.variables(role.settings, self._environment.of_user())
-                keys = credential_variables(role.response)
-                variables = {**configs, **role.settings.variables, **keys}
-                changes = self._environment.put(variables, role.session, role.credentials, kept)
+            changes = self._put(role)
             role.credentials.dropped = False
         library_caches.clear()
         left = self.role
@@ -263,6 +254,22 @@ class Scopes:
             self._inactive[left] = lambda: (
                 RoleState("dropped") if replaced is None else RoleState("replaced", replaced())
             )
+
+    def _put(self, role: AssumedRole) -> UserChanges:
+        provider_environs.install(self._environment)
+        kept, keys = self._changes.get(role), credential_variables(role.response)
+        try:
+            if role.live:
+                self._environment.issue(keys)
+                return self._environment.put(self._serve(role), role.session, kept=kept)
+            configs = self._configs.variables(role.settings, self._environment.of_user())
+            variables = {**configs, **role.settings.variables, **keys}
+            return self._environment.put(variables, role.session, role.credentials, kept)
+        except OSError as error:
+            raise AssumeRoleError(
+                f"The role was assumed but can't be made active: {error.strerror or error}.",
+                "Try again. --live needs a port of 127.0.0.1 and space for a file in the temporary folder.",
+            ) from None
 
     def _serve(self, role: AssumedRole) -> dict[str, str | None]:
         if self._served is None:

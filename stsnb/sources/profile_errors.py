@@ -78,7 +78,7 @@ def fault(full_config: Mapping[str, Any], name: str) -> ProfileError | None:
     Returns
     -------
     ProfileError or None
-        Which profile and which key is at fault; None if it is none of a role's keys.
+        Names the profile and the key; None if no key about roles is at fault.
     """
     profiles: Mapping[str, Mapping[str, Any]] = full_config["profiles"]
     path = [name]

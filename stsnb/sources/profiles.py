@@ -1,4 +1,4 @@
-"""The roles that ~/.aws/config names: a profile with role_arn, read as a request."""
+"""Profiles that name a role (role_arn in ~/.aws/config), read as parameters of AssumeRole."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stsnb.sources.isolated_session import IsolatedSession
 from stsnb.sources.profile_errors import ProfileError, section_fault
 from stsnb.sts.arn import shorten
 
-# The keys of a profile, and what STS's parameter is called here (AWS CLI user guide, "Using an IAM role").
+# The keys of a profile and the parameters that they set (AWS CLI user guide, "Using an IAM role").
 _KEYS = {
     "role_arn": "role_arn",
     "role_session_name": "session_name",
@@ -21,13 +21,13 @@ _KEYS = {
     "external_id": "external_id",
     "mfa_serial": "serial_number",
 }
-# Of a profile with a web identity botocore reads these alone (AssumeRoleWithWebIdentityProvider).
+# botocore reads only these of a profile with a web identity (AssumeRoleWithWebIdentityProvider).
 _KEYS_OF_WEB_IDENTITY = {
     "role_arn": "role_arn",
     "role_session_name": "session_name",
     "web_identity_token_file": "web_identity_token_file",
 }
-#: The key of a profile that says a parameter.
+#: For each parameter the key of a profile that sets it.
 KEY_OF_PARAMETER = {name: key for key, name in {**_KEYS, **_KEYS_OF_WEB_IDENTITY}.items()}
 
 
@@ -40,7 +40,7 @@ class RoleProfile:
     name : str
         The profile's name.
     keys : mapping
-        What it says of the role: its own keys and values, as they stand there.
+        Its keys about the role, with their values as text.
     region : str, optional
         Its region.
     """
@@ -55,12 +55,12 @@ class RoleProfile:
         return "web_identity_token_file" in self.keys
 
     def parameters(self, *, with_credentials: bool = False) -> dict[str, Any]:
-        """Return what it says, under the names of `stsnb.sts.request.AssumeRoleRequest`.
+        """Return its parameters, under the names of `stsnb.sts.request.AssumeRoleRequest`.
 
         Parameters
         ----------
         with_credentials : bool
-            Whether other credentials were asked for than the profile's own, a web identity included.
+            Whether the user named other credentials than the profile's own, a web identity included.
 
         Returns
         -------
@@ -92,7 +92,7 @@ def role_profile(name: str, environ: Mapping[str, str]) -> RoleProfile:
     name : str
         The profile.
     environ : mapping
-        The environment without what stsnb put in.
+        The environment without what stsnb has put into it.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def role_profile(name: str, environ: Mapping[str, str]) -> RoleProfile:
     Raises
     ------
     ProfileError
-        There is none, or it names no role.
+        There is no such profile, or it names no role.
     botocore.exceptions.ConfigParseError
         A file cannot be parsed.
     """
@@ -132,7 +132,7 @@ def role_profile(name: str, environ: Mapping[str, str]) -> RoleProfile:
 
 
 def _full_config(environ: Mapping[str, str]) -> Mapping[str, Any]:
-    # Without botocore's own handlers a session is made in half a millisecond; it only reads the files.
+    # Without botocore's handlers a session takes half a millisecond; this one only reads the files.
     full_config: Mapping[str, Any] = IsolatedSession(
         lambda: environ, handlers=HierarchicalEmitter()
     ).full_config

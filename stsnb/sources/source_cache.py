@@ -35,21 +35,26 @@ class SourceCache:
     ----------
     environ : callable
         Returns the environment without what stsnb has put into it.
+    default_session : callable
+        Returns the default session that the user has; None if there is none.
     """
 
-    def __init__(self, environ: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        environ: Callable[[], Mapping[str, str]],
+        default_session: Callable[[], boto3.Session | None],
+    ) -> None:
         self._environ = environ
+        self._default_session = default_session
         self._found: dict[SourceKey, tuple[tuple[object, ...], Source]] = {}
 
-    def find(self, key: SourceKey, default_session: boto3.Session | None) -> Source:
+    def find(self, key: SourceKey) -> Source:
         """Return the source for a key, found anew if anything has changed that it depends on.
 
         Parameters
         ----------
         key : SourceKey
             What the user named.
-        default_session : boto3.Session, optional
-            The default session that the user has.
 
         Returns
         -------
@@ -60,6 +65,7 @@ class SourceCache:
         Exception
             As `Source.resolve` and `WebIdentitySource.of` raise it.
         """
+        default_session = self._default_session()
         state = (*fingerprint(self._environ()), default_session)
         found = self._found.get(key)
         if found is not None and found[0] == state:
@@ -71,6 +77,12 @@ class SourceCache:
             source = WebIdentitySource.of(key.token_file, self._environ, profile, default_session)
         self._found[key] = state, source
         return source
+
+    def profile_of(self, key: SourceKey) -> str | None:
+        """Return the profile that a key names, or the environment; None if neither does."""
+        environ = self._environ()
+        named = environ.get("AWS_DEFAULT_PROFILE", environ.get("AWS_PROFILE"))
+        return key.profile or key.role_profile or named
 
     def forget(self, key: SourceKey) -> None:
         """Find the source for a key anew the next time."""

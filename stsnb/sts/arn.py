@@ -1,4 +1,4 @@
-"""RoleArn: the name of a role, taken apart and checked."""
+"""RoleArn: a role's ARN, parsed and checked."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from stsnb.sts.fault import Fault
 
-#: How many characters STS takes as RoleArn (STS API reference, AssumeRole).
+#: The length of RoleArn in characters (STS API reference, AssumeRole).
 MIN_LENGTH, MAX_LENGTH = 20, 2048
 
 _DIGITS = frozenset(string.digits)
 _WORD = _DIGITS | set(string.ascii_letters)
 _PARTITION = _DIGITS | set(string.ascii_lowercase) | {"-"}
 
-# What else IAM names, as people paste it in a role's place.
+# Other resources of IAM, which people paste in place of a role.
 _KINDS = {
     "user": "a user",
     "group": "a group",
@@ -35,7 +35,7 @@ class RoleArn:
     Parameters
     ----------
     partition : str
-        ``aws``, ``aws-cn``, ``aws-us-gov``, or what another server calls itself.
+        ``aws``, ``aws-cn``, ``aws-us-gov``, or that of another server.
     account_id : str
         Twelve digits; empty or a tenant's name where a server has no accounts (Ceph, MinIO).
     path : str
@@ -51,7 +51,7 @@ class RoleArn:
 
     @classmethod
     def parse(cls, text: str) -> RoleArn:
-        """Take an ARN apart.
+        """Parse an ARN.
 
         Parameters
         ----------
@@ -115,7 +115,7 @@ class RoleArn:
 
     @property
     def has_account(self) -> bool:
-        """Whether it names an account as AWS does, by 12 digits; without one it is a role of Ceph or MinIO."""
+        """Whether it has an account id of 12 digits, as on AWS; a role of Ceph or MinIO has none."""
         return len(self.account_id) == 12 and set(self.account_id) <= _DIGITS
 
     def __str__(self) -> str:
@@ -128,21 +128,21 @@ def _is_name(text: str) -> bool:
 
 
 def _is_account(text: str) -> bool:
-    # An account of AWS is 12 digits; Ceph has none, a tenant's name, or an account of its own alphabet there.
+    # An account of AWS has 12 digits; Ceph has none, a tenant's name, or an account id with letters.
     if set(text) <= _DIGITS:
         return len(text) in (0, 12)
     return len(text) <= 128 and set(text) <= _WORD | {"_"}
 
 
 def shorten(value: object, most: int = 80) -> str:
-    """Quote what was given, cut to `most` characters, so that a message stays a sentence.
+    """Return a value's repr for a message, cut to `most` characters.
 
     Parameters
     ----------
     value : object
-        What the user gave; shown by its repr, so that white space and quotes can be seen.
+        The value that the user gave; a repr shows white space and quotes.
     most : int
-        How many characters are shown.
+        The number of characters that are shown.
 
     Returns
     -------

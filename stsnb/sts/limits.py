@@ -17,7 +17,7 @@ from stsnb.sts.fault import Fault
 MIN_DURATION_SECONDS, MAX_DURATION_SECONDS = 900, 43200
 #: How long a chained session lasts on AWS, in seconds (IAM user guide, "Roles terms and concepts": Role chaining).
 MAX_CHAINED_DURATION_SECONDS = 3600
-#: Inline and managed session policies together, in characters as they are sent.
+#: The length of inline and managed session policies together, in characters as sent.
 MAX_POLICY_LENGTH = 2048
 MAX_POLICY_ARNS = 10
 MAX_TAGS = 50

@@ -1,4 +1,4 @@
-"""AssumeRoleRequest: what is asked of STS, with every limit checked before anything is sent."""
+"""AssumeRoleRequest: the parameters of AssumeRole, with every limit checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class InvalidRequestError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class AssumeRoleRequest:
-    """What STS is asked for, complete and within its limits.
+    """A request for STS, complete and within its limits.
 
     Names are STS's own (`STS API reference, AssumeRole
     <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>`_), as are all limits.
@@ -61,11 +61,11 @@ class AssumeRoleRequest:
     serial_number : str, optional
         The MFA device, 9 to 256 characters.
     token_code : str, optional
-        The six digits that the MFA device shows; goes with `serial_number`. Good once, so that a request is
-        kept without it. Never shown in a repr or a message.
+        The six digits that the MFA device shows; needs `serial_number`. A code is valid once, so a request is kept
+        without it. Never shown in a repr or a message.
     web_identity_token_file : str, optional
-        The file with a token of OpenID Connect that takes the place of AWS credentials
-        (AssumeRoleWithWebIdentity), which knows neither an external id nor tags, a source identity or MFA.
+        The file with an OpenID Connect token in place of AWS credentials (AssumeRoleWithWebIdentity, which takes
+        no external id, tags, source identity or MFA).
 
     Raises
     ------
@@ -91,7 +91,7 @@ class AssumeRoleRequest:
     def of(
         cls, role_arn: RoleArn | str, session_name: str | None = None, **parameters: Any
     ) -> AssumeRoleRequest:
-        """Make a request from what a user gives.
+        """Make a request from a user's values.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ class AssumeRoleRequest:
         Parameters
         ----------
         token_code : str
-            What the device shows; blanks around it are ignored.
+            The code that the device shows; blanks around it are ignored.
 
         Returns
         -------
@@ -212,12 +212,12 @@ class AssumeRoleRequest:
     def parameters(self) -> dict[str, Any]:
         """Return the request as botocore's ``client.assume_role`` takes it.
 
-        An MFA device without a code is left out: the credentials that ask have been got with one then.
+        An MFA device without a code is left out: the source credentials are an MFA session then.
 
         Returns
         -------
         dict
-            STS's parameter names and values; what was not asked for is absent.
+            STS's parameter names and values; those that are not requested are absent.
         """
         policy, policy_arns = session_policies.session_policies(self)
         asked = {
@@ -248,21 +248,21 @@ NOT_WITH_WEB_IDENTITY = {
 
 
 def default_session_name() -> str:
-    """Return a session name by which a reader of CloudTrail finds the person.
+    """Return a session name that shows the user to a reader of CloudTrail.
 
-    The name of the user on this machine (on a JupyterHub the hub's, since there everybody is ``jovyan``),
-    cleaned to STS's alphabet and cut to its 64 characters.
+    It is made of the user's name on this machine (on a JupyterHub the hub's, where every user is ``jovyan``),
+    reduced to the characters that STS takes and cut to 64 of them.
 
     Returns
     -------
     str
         For example ``alice-jupyter``.
     """
-    import getpass  # and what it needs of the system, for those who leave the name out
+    import getpass  # only for those who leave the name out: it loads more of the system
 
     try:
         user = os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no entry for this uid, as in many containers; the kind varies
+    except (OSError, KeyError, ImportError):  # no entry for this uid, as in many containers
         user = ""
     plain = unicodedata.normalize("NFKD", user).encode("ascii", "ignore").decode()
     clean = "".join(c if c in limits.WORD else "-" for c in plain).strip("-")

@@ -1,4 +1,4 @@
-"""What narrows a session: nothing, session policies, or read-only."""
+"""Session policies, which narrow what a role's session may do: given ones, or read-only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stsnb.sts.limits import MANAGED_POLICY_ARN
 READ_ONLY = "read-only"
 SCOPED = "scoped"
 
-# Ceph and MinIO have no managed policies, and only S3: the part of ReadOnlyAccess that means something there.
+# Ceph and MinIO have no managed policies and only S3: the part of ReadOnlyAccess that applies there.
 _READ_ONLY_S3 = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": "*"}],
@@ -20,7 +20,7 @@ _READ_ONLY_S3 = {
 
 
 class Narrowed(Protocol):
-    """What is asked for of a session's rights."""
+    """The parameters of a request that narrow its session."""
 
     @property
     def role_arn(self) -> RoleArn: ...  # noqa: D102
@@ -53,13 +53,12 @@ def session_policies(asked: Narrowed) -> tuple[str | None, tuple[str, ...]]:
     """Return the session policies to send: the inline one, and the ARNs of the managed ones.
 
     Read-only is the managed policy ReadOnlyAccess, of the role's partition. A server without accounts has no
-    managed policies, and takes their ARNs without narrowing anything (measured with Ceph 16): there it is said
-    inline, for S3.
+    managed policies, and ignores their ARNs (measured with Ceph 16): there an inline policy for S3 is sent.
 
     Parameters
     ----------
     asked : Narrowed
-        What is asked for.
+        The request.
 
     Returns
     -------
@@ -74,12 +73,12 @@ def session_policies(asked: Narrowed) -> tuple[str | None, tuple[str, ...]]:
 
 
 def narrowing(asked: Narrowed) -> str | None:
-    """Return in a word what narrows the session.
+    """Return a word for what narrows the session.
 
     Parameters
     ----------
     asked : Narrowed
-        What is asked for.
+        The request.
 
     Returns
     -------
@@ -98,7 +97,7 @@ def read_only_faults(asked: Narrowed) -> list[Fault]:
         return [Fault(f"Invalid read_only: {shorten(asked.read_only)}.", "It must be True or False.")]
     if not asked.read_only or (asked.policy is None and set(asked.policy_arns) <= {_read_only_arn(asked)}):
         return []
-    # They are one set within what the role may: an action is allowed if any of them allows it (IAM User Guide,
+    # Together they are one set: an action that the role may do is allowed if any of them allows it (IAM User Guide,
     # "Session policies" and "Policy evaluation logic").
     return [
         Fault(

@@ -1,4 +1,4 @@
-"""The trust-policy statement that would let an identity assume a role, ready to paste."""
+"""The statement of a trust policy that allows an identity to assume a role, ready to paste."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from stsnb.sts.request import AssumeRoleRequest
 
-#: What stands for an identity that could not be known.
+#: The placeholder for an identity that is not known.
 UNKNOWN = "ARN OF THE CALLER"
 
 _SESSION = re.compile(r"arn:(?P<partition>[^:]*):sts::(?P<account>[^:]*):assumed-role/(?P<role>[^/]+)/.+")
@@ -20,10 +20,9 @@ def statement(identity: str | None, request: AssumeRoleRequest) -> dict[str, Any
     Parameters
     ----------
     identity : str or None
-        Who asks, as GetCallerIdentity names it; None leaves a place to fill in.
+        The caller's ARN, as GetCallerIdentity returns it; None leaves a placeholder.
     request : AssumeRoleRequest
-        What is asked: tags and a source identity need actions of their own, an external id and MFA are
-        conditions.
+        The request: tags and a source identity need actions of their own, an external id and MFA are conditions.
 
     Returns
     -------
@@ -57,8 +56,8 @@ def _principal(identity: str | None) -> tuple[str, dict[str, dict[str, str]]]:
     account = f"arn:{session['partition']}:iam::{session['account']}"
     role = session["role"]
     if role.startswith("AWSReservedSSO_"):
-        # Identity Center's roles stand under a path that their session's ARN does not tell, and their name's
-        # end changes: AWS advises a condition (IAM Identity Center user guide, "Referencing permission sets").
+        # Identity Center's roles have a path that their session's ARN lacks, and the end of their name
+        # changes: AWS advises a condition (IAM Identity Center user guide, "Referencing permission sets").
         name = role.rpartition("_")[0]
         pattern = f"{account}:role/aws-reserved/sso.amazonaws.com/*{name}_*"
         return f"{account}:root", {"ArnLike": {"aws:PrincipalArn": pattern}}
@@ -71,9 +70,9 @@ def web_identity_statement(claims: Mapping[str, Any], request: AssumeRoleRequest
     Parameters
     ----------
     claims : mapping
-        What the token says of itself: ``iss``, ``sub``, ``aud``; what is missing leaves a place to fill in.
+        The token's claims ``iss``, ``sub``, ``aud``; a missing one leaves a placeholder.
     request : AssumeRoleRequest
-        What is asked.
+        The request.
 
     Returns
     -------

@@ -348,7 +348,7 @@ def test_the_source_is_found_in_the_user_s_own_files_while_a_role_is_live(
     for arn in (ROLE, OTHER_ROLE):
         stsnb.assume_role(arn, live=True)
         kernel._sources.clear()
-    assert kernel._sources.find(SourceKey(), None).credentials.access_key == "AKIAMINE"
+    assert kernel._sources.find(SourceKey()).credentials.access_key == "AKIAMINE"
 
 
 def test_a_pod_s_endpoint_stays_the_source(

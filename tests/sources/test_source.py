@@ -97,7 +97,7 @@ def test_a_source_without_an_address_is_not_led_to_that_of_the_role_in_force(
     sts.server.expect_request("/all", method="POST").respond_with_handler(sts._handle)
     stsnb.assume_role(ROLE)
     assert os.environ["AWS_ENDPOINT_URL"] == f"{sts.endpoint_url}/all"
-    client = kernel._sources.find(SourceKey("amazon"), None).client(RoleArn.parse(ROLE))
+    client = kernel._sources.find(SourceKey("amazon")).client(RoleArn.parse(ROLE))
     assert client.meta.endpoint_url == "https://sts.eu-central-1.amazonaws.com"
 
 
