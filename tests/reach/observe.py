@@ -1,6 +1,6 @@
 """Observe: a process that takes roles on and off as a notebook does, and sees who follows.
 
-Run as ``python -m tests.reach.observe NAME…``, with an environment that leads to Ceph's gateway of short sessions.
+Run as ``python -m tests.reach.observe [--first] NAME…``, with an environment that leads to Ceph's gateway of short sessions.
 Prints, as JSON, for each name what was seen in each column of the table: ``yes``, what holds instead, or a fault.
 """
 
@@ -23,7 +23,14 @@ from tests.reach.children import Child, Upload
 from tests.reach.readers import READERS, REFUSALS, Read
 from tests.sandbox import wait_until
 
-COLUMNS = ("after assume", "after switch", "after drop", "after expiry", "live")
+COLUMNS = (
+    "after assume",
+    "after switch",
+    "after drop",
+    "first used under another role",
+    "after expiry",
+    "live",
+)
 #: How long a session lasts whose end is waited for; it is renewed every 4 s.
 SECONDS = 6
 RENEWALS = 3
@@ -63,6 +70,21 @@ def observe(names: list[str]) -> Seen:
     expiry(names, libraries, note)
     live(names, libraries, note)
     return seen
+
+
+def first_used_under_another_role(libraries: list[str]) -> Seen:
+    """In a process where no library was used before: a role, another one, and a drop."""
+    faults: dict[str, str] = {}
+
+    def note(name: str, fault: str) -> None:
+        faults[name] = faults.get(name) or fault
+
+    for arn, may in ((READER_ARN, OTHER), (ROLE_ARN, ALLOWED), (None, None)):
+        stsnb.assume_role(arn) if arn else stsnb.drop_role()
+        for name in libraries:
+            for bucket in (ALLOWED, OTHER):
+                note(name, (works if bucket == may else refused)(READERS[name].read, bucket))
+    return {name: {"first used under another role": fault or YES} for name, fault in faults.items()}
 
 
 def expiry(names: list[str], libraries: list[str], note: Callable[[str, str, str], None]) -> None:
@@ -195,4 +217,5 @@ def stale(held: stsnb.AssumedRole) -> Read:
 
 if __name__ == "__main__":
     limits.MIN_DURATION_SECONDS = 1
-    print(json.dumps(observe(sys.argv[1:])))
+    first, *names = sys.argv[1:]
+    print(json.dumps(first_used_under_another_role(names) if first == "--first" else observe(sys.argv[1:])))
