@@ -111,10 +111,23 @@ def _cloudpathlib(module: Any) -> None:
 @_of("s3path")
 def _s3path(module: Any) -> None:
     configuration = module.configuration_map
-    for path, resource in (configuration.resources or {}).items():  # paths before Python 3.12, then strings
-        if str(path) == "/" and _is_plain(resource.meta.client):
-            configuration.resources[path] = configuration.default_resource
+    for path, resource in list((configuration.resources or {}).items()):
+        # Paths before Python 3.12, then strings.
+        if str(path) == "/" and resource is not None and _is_plain(resource.meta.client):
+            configuration.resources = _MadeWhenUsed({**configuration.resources, path: None})
+            configuration.resources.make = lambda: configuration.default_resource
     configuration.get_configuration.cache_clear()
+
+
+class _MadeWhenUsed(dict[Any, Any]):
+    """A dict that makes a value of None when it is read: making a resource of boto3 takes milliseconds."""
+
+    make: Callable[[], Any]
+
+    def __getitem__(self, key: Any) -> Any:
+        if super().__getitem__(key) is None:
+            self[key] = self.make()
+        return super().__getitem__(key)
 
 
 @_of("s3pathlib.aws")

@@ -276,11 +276,13 @@ for turn in range(21):
     times.append(time.perf_counter() - start)
     if {{used}}:
         pl.read_csv("s3://{BUCKET}/{CSV_KEY}"), pd.read_csv("s3://{BUCKET}/{CSV_KEY}")
+        cloudpathlib.CloudPath("s3://{BUCKET}/{CSV_KEY}").exists(), papermill.s3.S3()
+        s3path.S3Path("/{BUCKET}/{CSV_KEY}").exists()
 print(statistics.median(times))
 """
 _LIBRARIES = (
-    "import aiobotocore, awswrangler, boto3, dask.dataframe, deltalake, duckdb, pandas as pd, polars as pl,"
-    " pyarrow.fs, s3fs"
+    "import aiobotocore, awswrangler, boto3, cloudpathlib, dask.dataframe, deltalake, duckdb, obstore, pandas as pd,"
+    " papermill.s3, polars as pl, pyarrow.fs, pynamodb.models, pyogrio._io, s3fs, s3path"
 )
 
 

@@ -57,16 +57,24 @@ def environment(ceph: CephGateway, tmp_path_factory: pytest.TempPathFactory) -> 
     folder, mallory = tmp_path_factory.mktemp("aws"), ceph.keys("mallory")
     # botocore itself asks for no session under 900 s.
     (folder / "config").write_text("[default]\nparameter_validation = false\n")
-    (folder / "credentials").write_text(
-        f"[default]\naws_access_key_id = {mallory.access_key_id}\n"
-        f"aws_secret_access_key = {mallory.secret_access_key}\n"
-    )
+    # Some libraries read the file of the home folder whatever the variable says.
+    (folder / ".aws").mkdir()
+    for credentials in (folder / "credentials", folder / ".aws" / "credentials"):
+        credentials.write_text(
+            f"[default]\naws_access_key_id = {mallory.access_key_id}\n"
+            f"aws_secret_access_key = {mallory.secret_access_key}\n"
+        )
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         **ceph.environment(short=True),
         "AWS_CONFIG_FILE": str(folder / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"),
         "AWS_MAX_ATTEMPTS": "1",
+        "HOME": str(folder),
+        # What GDAL needs to find a server without TLS.
+        "AWS_S3_ENDPOINT": ceph.environment(short=True)["AWS_ENDPOINT_URL"].removeprefix("http://"),
+        "AWS_HTTPS": "NO",
+        "AWS_VIRTUAL_HOSTING": "FALSE",
         "AWS_ALLOW_HTTP": "true",  # what object_store wants to be told
         "STSNB_REACH_FOLDER": str(packages.FOLDER),
         "PYTHONPATH": str(Path(__file__).parents[2]),
@@ -87,9 +95,16 @@ def seen(environment: dict[str, str], request: pytest.FixtureRequest) -> Seen:
         return found
 
     others = [name for name in READERS if name != "aioboto3"]
-    with ThreadPoolExecutor(2) as both:
-        alone = both.submit(observed, str(packages.AIOBOTO3), "aioboto3")
-        found = observed(sys.executable, *others, *TOOLS) | alone.result()
+    alone = str(packages.AIOBOTO3)
+    with ThreadPoolExecutor(3) as beside:
+        of_aioboto3 = [beside.submit(observed, alone, *first, "aioboto3") for first in ([], ["--first"])]
+        first_used = beside.submit(observed, sys.executable, "--first", *others)
+        found = observed(sys.executable, *others, *TOOLS)
+    for more in (first_used, *of_aioboto3):
+        for name, columns in more.result().items():
+            found.setdefault(name, {}).update(columns)
+    for name in TOOLS:  # a process of their own for each use
+        found[name]["first used under another role"] = found[name]["after switch"]
     if request.config.getoption("--write-table"):
         table.write(found)
     request.config.stash[_SEEN] = found

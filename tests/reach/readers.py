@@ -121,6 +121,69 @@ class Polars(Reader):
         return lambda: frame.collect().height == ROWS and pl.read_csv(f"s3://{bucket}/{CSV}").height == ROWS
 
 
+class PolarsProvider(Reader):
+    name = "polars, CredentialProviderAWS()"
+
+    def read(self, bucket: str) -> object:
+        import polars as pl
+
+        provider = pl.CredentialProviderAWS()
+        path = f"s3://{bucket}/{PARQUET}"
+        return pl.scan_parquet(path, credential_provider=provider).collect().height == ROWS
+
+
+class FsspecDir(Reader):
+    name = "fsspec, a wrapper (dir)"
+
+    def read(self, bucket: str) -> object:
+        import fsspec
+
+        return fsspec.filesystem("dir", target_protocol="s3", path=bucket).cat_file(CSV)
+
+
+class Cloudpathlib(Reader):
+    name = "cloudpathlib"
+
+    def read(self, bucket: str) -> object:
+        from cloudpathlib import CloudPath
+
+        return CloudPath(f"s3://{bucket}/{CSV}").stat().st_size
+
+    def keep(self, bucket: str) -> Read:
+        from cloudpathlib import S3Client
+
+        path = S3Client().CloudPath(f"s3://{bucket}/{CSV}")
+        return lambda: path.stat().st_size
+
+
+class Papermill(Reader):
+    name = "papermill"
+
+    def read(self, bucket: str) -> object:
+        from papermill.s3 import S3
+
+        return "".join(S3().read(f"s3://{bucket}/{CSV}"))
+
+
+class Pyogrio(Reader):
+    name = "pyogrio, geopandas (GDAL)"
+
+    def read(self, bucket: str) -> object:
+        import pyogrio
+
+        return len(pyogrio.list_layers(f"/vsis3/{bucket}/{CSV}"))
+
+
+class Obstore(Reader):
+    name = "obstore"
+
+    def keep(self, bucket: str) -> Read:
+        import obstore
+
+        store = obstore.store.S3Store(bucket)
+        return lambda: bytes(obstore.get(store, CSV).bytes())
+
+
 class Deltalake(Reader):
     name = "deltalake (object_store)"
 
@@ -172,6 +235,12 @@ READERS = {
         Dask,
         Pyarrow,
         Polars,
+        PolarsProvider,
+        FsspecDir,
+        Cloudpathlib,
+        Papermill,
+        Pyogrio,
+        Obstore,
         Deltalake,
         Duckdb,
         Awswrangler,

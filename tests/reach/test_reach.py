@@ -1,4 +1,4 @@
-"""Every library and child process acts as the role and keeps on, as seen on a server that enforces."""
+"""Every library and child process acts as the role and keeps on, as seen on a server that checks every session."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tests.reach.observe import ANEW, COLUMNS, YES, Seen
 from tests.reach.readers import READERS
 
 #: After its first session has ended, these go on with what is made then: they keep keys until something asks anew.
-MADE_ANEW = {"deltalake", *TOOLS}
+MADE_ANEW = {"deltalake", "obstore", *TOOLS}
 
 
 @pytest.mark.parametrize("name", [*READERS, *TOOLS])
 @pytest.mark.parametrize("column", COLUMNS)
-def test_it_acts_as_the_role_in_force(seen: Seen, name: str, column: str) -> None:
+def test_it_acts_as_the_active_role(seen: Seen, name: str, column: str) -> None:
     expected = ANEW if column == "after expiry" and name in MADE_ANEW else YES
     assert seen[name][column] == expected
 
