@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
-from functools import cache
 from hashlib import sha1
 from pathlib import Path
 from typing import Any
@@ -26,15 +25,14 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.credentials import SSOProvider
-from botocore.loaders import JSONFileLoader
 from botocore.tokens import SSOTokenProvider
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 from werkzeug.serving import WSGIRequestHandler
 
 import stsnb
-import stsnb.sources.source
 from stsnb import AssumeRoleError
+from stsnb.sources.source import Source
 from stsnb.sts.trust_policies import UNKNOWN
 from tests.scripted_sts import CHAINED, INVALID_CODE, ROLE, SECRET_MARK, USER, XMLNS, ScriptedSTS
 from tests.scripted_sts import error as sts_error
@@ -102,14 +100,6 @@ def nothing_secret_is_logged() -> Iterator[None]:
         logger.setLevel(level)
         logger.propagate = propagate
     assert secrets.told == []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def models_read_once() -> Iterator[None]:
-    """Each failure here makes a client of its own, and each client reads botocore's files anew: 40 of its 60 ms."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", staticmethod(cache(JSONFileLoader().load_file)))
-        yield
 
 
 @pytest.fixture(autouse=True)
@@ -621,7 +611,7 @@ def test_a_name_that_cannot_be_found(sts: ScriptedSTS, monkeypatch: pytest.Monke
 
 
 def test_a_server_that_never_answers(sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stsnb.sources.source, "_CLIENT_CONFIG", Config(connect_timeout=5, read_timeout=0.1))
+    monkeypatch.setattr(Source, "client_config", Config(connect_timeout=5, read_timeout=0.1))
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
