@@ -90,11 +90,3 @@ def config(tmp_path: Path) -> Path:
     folder = tmp_path / "aws"
     folder.mkdir()
     return folder
-
-
-@pytest.fixture(scope="module")
-def models_read_once() -> Iterator[None]:
-    """botocore's models are read once for all sessions of a test file: for tests that make many."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", staticmethod(cache(JSONFileLoader().load_file)))
-        yield
