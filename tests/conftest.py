@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import boto3
+import hypothesis
 import pytest
 from botocore.loaders import JSONFileLoader
 from IPython.core.interactiveshell import InteractiveShell
@@ -18,12 +19,23 @@ from stsnb.demo import EmbeddedAWS
 from stsnb.kernel import kernel
 from tests.scripted_sts import ScriptedSTS
 
+# `hatch run test-quick`. A test that wants another number of examples than the profile multiplies it.
+hypothesis.settings.register_profile("quick", max_examples=10)
+
 
 @pytest.fixture(scope="session")
 def embedded_aws() -> Iterator[EmbeddedAWS]:
     """An AWS that enforces who may do what, for all tests; they leave it as it is."""
     with EmbeddedAWS() as aws:
         yield aws
+
+
+@pytest.fixture(autouse=True, scope="session")
+def models_read_once() -> Iterator[None]:
+    """Let botocore read each of its service models once for all tests: that is 50 of a client's 60 ms."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", staticmethod(cache(JSONFileLoader().load_file)))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -78,11 +90,3 @@ def config(tmp_path: Path) -> Path:
     folder = tmp_path / "aws"
     folder.mkdir()
     return folder
-
-
-@pytest.fixture(scope="module")
-def models_read_once() -> Iterator[None]:
-    """botocore's models are read once for all sessions of a test file: for tests that make many."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", staticmethod(cache(JSONFileLoader().load_file)))
-        yield

@@ -282,13 +282,15 @@ def test_mended_files_are_read_again(aws: EmbeddedAWS, config: Path, monkeypatch
 
 
 Line = tuple[str, int]
+#: A folder above may have the same name: hatch's environments of this project do, with all other packages in them.
+PACKAGE = f"{Path(stsnb.__file__).parent}{os.sep}"
 
 
 def traced(action: Callable[[], object], at_line: Callable[[Line], None]) -> None:
     """Run `action`, and call `at_line` before each line of stsnb that this thread runs."""
 
     def trace(frame: FrameType, event: str, _argument: object) -> Any:
-        if f"{os.sep}stsnb{os.sep}" not in frame.f_code.co_filename:
+        if not frame.f_code.co_filename.startswith(PACKAGE):
             return None
         if event == "line":
             at_line((frame.f_code.co_filename, frame.f_lineno))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -59,7 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         const="",
         help="instead of opening JupyterLab, run a notebook (the quickstart) and print its cells",
     )
-    known, others = parser.parse_known_args(arguments)
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="with the libraries of notebooks/libraries.ipynb; hatch installs them in an environment of their own",
+    )
+    given = sys.argv[1:] if arguments is None else arguments
+    known, others = parser.parse_known_args(given)
     if known.execute is not None and others:
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -70,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
+        if known.all and not _has_libraries():
+            return _run_with_libraries([argument for argument in given if argument != "--all"])
         if known.execute is not None:
             return run(_notebook(known.execute))
         return open_lab(_notebook(""), [other for other in others if other != "--"])
@@ -79,6 +89,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nStopped.", flush=True)
         return 130
+
+
+def _has_libraries() -> bool:
+    return all(importlib.util.find_spec(name) for name in ("duckdb", "polars", "pyarrow"))
+
+
+def _run_with_libraries(arguments: Sequence[str]) -> int:
+    """Run the same in hatch's environment with the libraries; return its exit code."""
+    hatch = shutil.which("hatch")
+    if hatch is None or "HATCH_ENV_ACTIVE" not in os.environ:
+        raise Unusable(
+            "The libraries are not installed. Run  pip install 'stsnb[demo,libraries]'  and try again."
+        )
+    command = [hatch, "run", "demo-all:start", *arguments]
+    if os.name == "posix":  # with its parent out of the way, Ctrl-C and SIGTERM reach it as they reach this
+        os.execv(hatch, command)
+    return subprocess.run(command, check=False).returncode
 
 
 def _on(path: Path) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from .deliveries import as_csv, as_delta_log, as_parquet, as_report, deliveries
@@ -158,11 +159,16 @@ def seed(client: Callable[[str], Any]) -> tuple[AccessKey, AccessKey]:
     )
 
     month = deliveries(2026, 10)
-    parquet = as_parquet(month)
-    file, log = TABLE_KEYS
-    table = {file: parquet, log: as_delta_log(file.rpartition("/")[2], len(parquet))}
     bucket(REPORTS_BUCKET, {REPORTS_KEY: as_report(month)})
     bucket(COSTS_BUCKET, {COSTS_KEY: as_csv(month)})
-    bucket(BUCKET, {CSV_KEY: as_csv(month), PARQUET_KEY: parquet, **table})
-    bucket(ARCHIVE_BUCKET, {ARCHIVE_KEY: as_parquet(deliveries(2025, 10))})
+    archived = deliveries(2025, 10)
+    if find_spec("pyarrow"):
+        parquet = as_parquet(month)
+        file, log = TABLE_KEYS
+        table = {file: parquet, log: as_delta_log(file.rpartition("/")[2], len(parquet))}
+        bucket(BUCKET, {CSV_KEY: as_csv(month), PARQUET_KEY: parquet, **table})
+        bucket(ARCHIVE_BUCKET, {ARCHIVE_KEY: as_parquet(archived)})
+    else:  # pyarrow is as large as all else that the quickstart needs, which reads CSV alone
+        bucket(BUCKET, {CSV_KEY: as_csv(month)})
+        bucket(ARCHIVE_BUCKET, {ARCHIVE_KEY.replace(".parquet", ".csv"): as_csv(archived)})
     return admin, myid

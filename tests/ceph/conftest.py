@@ -9,6 +9,13 @@ import pytest
 
 from tests.ceph.gateway import CephGateway
 
+#: Their tests wait for sessions to end, up to 25 s: begun first, they end beside the others.
+_LONG = ("test_soak", "test_chaining", "test_renewal")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _LONG.index(item.path.stem) if item.path.stem in _LONG else len(_LONG))
+
 
 @pytest.fixture(scope="session")
 def ceph() -> Iterator[CephGateway]:

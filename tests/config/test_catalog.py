@@ -116,7 +116,11 @@ _WELL_FORMED = st.lists(_SECTIONS, max_size=4, unique_by=lambda section: section
 _ANYTHING = st.lists(_HEADERS | _OPTIONS | st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=2 * settings().max_examples,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(_WELL_FORMED | _ANYTHING, _WELL_FORMED)
 def test_wherever_botocore_reads_a_config_the_same_profiles_and_roles_are_found(
     config: Path, lines: list[str], credentials: list[str]

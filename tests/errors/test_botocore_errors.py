@@ -13,8 +13,6 @@ from botocore import exceptions
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
-import stsnb
-import stsnb.sources.source
 from stsnb.errors.botocore_errors import BOTOCORE_ERRORS, row_of
 from tests.errors.why import (
     HALF,
@@ -42,7 +40,7 @@ def test_a_name_that_cannot_be_found(sts: ScriptedSTS, monkeypatch: pytest.Monke
 
 
 def test_a_server_that_never_answers(sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stsnb.sources.source, "_CLIENT_CONFIG", Config(connect_timeout=5, read_timeout=0.1))
+    monkeypatch.setattr(Source, "client_config", Config(connect_timeout=5, read_timeout=0.1))
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)

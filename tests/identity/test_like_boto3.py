@@ -115,7 +115,7 @@ def some(values: dict[str, list[str]], most: int) -> st.SearchStrategy[dict[str,
 
 
 @settings(
-    max_examples=300,
+    max_examples=2 * settings().max_examples,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -126,7 +126,11 @@ def written(name: str, profile: Mapping[str, str], keys: str = "") -> str:
     return f"[{name}]\n{keys}" + "".join(f"{option} = {value}\n" for option, value in profile.items())
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=2 * settings().max_examples,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(default=PROFILE, work=PROFILE, environ=ENVIRONMENT, explicit=st.booleans())
 def test_new_sessions_go_where_boto3_goes_with_the_profile(
     tmp_path_factory: pytest.TempPathFactory,

@@ -129,7 +129,11 @@ _TEXTS = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=10 * settings().max_examples,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(_TEXTS, st.data())
 def test_no_text_whatever_makes_it_fail(known_roles: None, text: str, data: st.DataObject) -> None:
     row = data.draw(st.integers(0, text.count("\n")))

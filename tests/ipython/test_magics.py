@@ -274,7 +274,11 @@ _WORDS = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=10 * settings().max_examples,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(st.lists(_WORDS, min_size=1, max_size=6))
 def test_no_line_whatever_ends_in_a_traceback(shell: InteractiveShell, words: list[str]) -> None:
     """Without any credentials, so that no line can get further than a sentence."""

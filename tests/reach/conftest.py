@@ -83,7 +83,7 @@ def environment(ceph: CephGateway, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def seen(environment: dict[str, str], request: pytest.FixtureRequest) -> Seen:
-    """What was seen of each library and tool, in two processes: one with aioboto3, one with all others."""
+    """What was seen of each library and tool, in four processes that wait side by side for sessions to end."""
 
     def observed(python: str, *names: str) -> Seen:
         run = subprocess.run(
@@ -96,13 +96,17 @@ def seen(environment: dict[str, str], request: pytest.FixtureRequest) -> Seen:
 
     others = [name for name in READERS if name != "aioboto3"]
     alone = str(packages.AIOBOTO3)
-    with ThreadPoolExecutor(3) as beside:
-        of_aioboto3 = [beside.submit(observed, alone, *first, "aioboto3") for first in ([], ["--first"])]
-        first_used = beside.submit(observed, sys.executable, "--first", *others)
-        found = observed(sys.executable, *others, *TOOLS)
-    for more in (first_used, *of_aioboto3):
-        for name, columns in more.result().items():
-            found.setdefault(name, {}).update(columns)
+    commands = [
+        *((alone, *first, "aioboto3") for first in ([], ["--first"])),
+        *((sys.executable, *names) for names in (others[::2], others[1::2], TOOLS)),
+        (sys.executable, "--first", *others),
+    ]
+    unordered: dict[str, dict[str, str]] = {}
+    with ThreadPoolExecutor(4) as processes:
+        for part in processes.map(lambda command: observed(*command), commands):
+            for name, columns in part.items():
+                unordered.setdefault(name, {}).update(columns)
+    found = {name: unordered[name] for name in (*READERS, *TOOLS)}
     for name in TOOLS:  # a process of their own for each use
         found[name]["first used under another role"] = found[name]["after switch"]
     if request.config.getoption("--write-table"):

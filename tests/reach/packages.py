@@ -49,7 +49,12 @@ def _javascript() -> str | None:
 def _aioboto3() -> str | None:
     if AIOBOTO3.exists() and _run(str(AIOBOTO3), "-c", "import aioboto3, IPython") is None:
         return None
-    return _run(sys.executable, "-m", "venv", "--clear", str(FOLDER / "aioboto3")) or _run(
+    folder = str(FOLDER / "aioboto3")
+    if shutil.which("uv"):  # it comes with hatch, and takes a tenth of pip's time
+        return _run("uv", "venv", "--clear", "--python", sys.executable, folder) or _run(
+            "uv", "pip", "install", "--python", str(AIOBOTO3), *_AIOBOTO3
+        )
+    return _run(sys.executable, "-m", "venv", "--clear", folder) or _run(
         str(AIOBOTO3), "-m", "pip", "install", "--quiet", *_AIOBOTO3
     )
 

@@ -19,6 +19,7 @@ from stsnb import AssumeRoleError
 from stsnb.demo import ARCHIVE_ROLE_ARN, REPORTS_ROLE_ARN, ROLE_ARN, EmbeddedAWS
 from stsnb.kernel import kernel
 from stsnb.roles import credentials as rules
+from stsnb.roles import renewer
 from tests.sandbox import wait_until
 from tests.scripted_sts import ROLE, ScriptedSTS
 
@@ -99,6 +100,7 @@ def short(sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripte
     monkeypatch.setattr(rules, "RETRY_AFTER_SECONDS", 0.05)
     monkeypatch.setattr(rules, "RETRY_AT_MOST_SECONDS", 0.2)
     monkeypatch.setattr(rules, "RETRY_AFTER_END_SECONDS", 0.2)
+    monkeypatch.setattr(renewer, "LOOK_EVERY_SECONDS", 0.2)
     yield sts
     kernel.reset()
 

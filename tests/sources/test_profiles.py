@@ -485,7 +485,6 @@ def normal(sts: ScriptedSTS) -> Sent:
 
 
 @settings(
-    max_examples=200,
     deadline=None,
     phases=[
         Phase.explicit,
@@ -501,7 +500,6 @@ def test_what_boto3_would_send_is_sent(
     data: st.DataObject,
     sts: ScriptedSTS,
     tmp_path: Path,
-    models_read_once: None,
 ) -> None:
     roles = [name for name, keys in config.items() if "role_arn" in keys]
     if not roles:
