@@ -231,13 +231,18 @@ class Kernel:
         """
         self._change(lambda: self._scopes.close(scope))
 
-    def enter(self, role: AssumedRole) -> None:
+    def enter(self, role: AssumedRole) -> AssumedRole:
         """Begin a scope for a role; the scope around it returns to what the role had replaced.
 
         Parameters
         ----------
         role : AssumedRole
             The role of a ``with`` statement.
+
+        Returns
+        -------
+        AssumedRole
+            `role`.
 
         Raises
         ------
@@ -247,11 +252,10 @@ class Kernel:
         self._scopes.refuse_other_callers()
         scope = Scope()
         try:
-            self._change(lambda: self._scopes.enter(role, scope))
+            return self._change(lambda: self._scopes.enter(role, scope))
         except BaseException:
-            self.close(
-                scope
-            )  # an interrupt comes after the change, and a `with` that has not begun does not end
+            # An interrupt comes after the change, and a `with` that has not begun does not end.
+            self.close(scope)
             raise
 
     def leave(self, role: AssumedRole) -> None:

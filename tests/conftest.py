@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Iterator
 from functools import cache
@@ -17,7 +18,8 @@ from pytest_httpserver import HTTPServer
 from stsnb.config import catalog, settings
 from stsnb.demo import EmbeddedAWS
 from stsnb.kernel import kernel
-from tests.scripted_sts import ScriptedSTS
+from tests.person import Person
+from tests.scripted_sts import MFADevice, ScriptedSTS
 
 # `hatch run test-quick`. A test that wants another number of examples than the profile multiplies it.
 hypothesis.settings.register_profile("quick", max_examples=10)
@@ -71,6 +73,21 @@ def sts(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> ScriptedSTS:
     for name, value in scripted.environment.items():
         monkeypatch.setenv(name, value)
     return scripted
+
+
+@pytest.fixture
+def device(sts: ScriptedSTS) -> MFADevice:
+    """The user's MFA device, whose code the scripted STS requires."""
+    sts.device = MFADevice()
+    return sts.device
+
+
+@pytest.fixture
+def person(monkeypatch: pytest.MonkeyPatch) -> Person:
+    """A user who can be prompted for a code."""
+    person = Person()
+    monkeypatch.setattr(getpass, "getpass", person)
+    return person
 
 
 @pytest.fixture

@@ -155,8 +155,11 @@ class Scopes:
         self._watch(self.role)
         self._stop_serving_others()
 
-    def enter(self, role: AssumedRole, scope: Scope) -> None:
-        """Begin a scope for the ``with`` of a role; the scope around it returns to what the role had replaced."""
+    def enter(self, role: AssumedRole, scope: Scope) -> AssumedRole:
+        """Begin a scope for the ``with`` of a role, and return the role.
+
+        The scope around it returns to what the role had replaced.
+        """
         self.yield_to_user()
         inner = self._scopes[-1]
         if inner.role is not role:
@@ -168,6 +171,7 @@ class Scopes:
         scope.role = scope.opened_for = role
         self._scopes.append(scope)
         self._watch(role)
+        return role
 
     def leave(self, role: AssumedRole) -> None:
         """End the innermost scope that was begun for the ``with`` of a role."""

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Owner(Protocol):
     """Makes a role active and inactive: the kernel."""
 
-    def enter(self, role: AssumedRole) -> None:
-        """Make the role active until `leave`."""
+    def enter(self, role: AssumedRole) -> AssumedRole:
+        """Make the role active until `leave`, and return it."""
 
     def leave(self, role: AssumedRole) -> None:
         """Make active what was active before `enter`."""
@@ -266,8 +266,8 @@ class AssumedRole:
         stsnb.AssumeRoleError
             If another thread or task is inside a ``with`` of a role: a process has one environment.
         """
-        self._owner.enter(self)
-        return self
+        # In one line: after an interrupt between two, the role would be active and its `with` would never end.
+        return self._owner.enter(self)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
 from stsnb.errors.botocore_errors import BOTOCORE_ERRORS, row_of
+from stsnb.sources.source import Source
 from tests.errors.why import (
     HALF,
     address,

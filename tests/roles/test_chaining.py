@@ -22,6 +22,7 @@ from stsnb.roles import credentials as rules
 from stsnb.roles import renewer
 from tests.sandbox import wait_until
 from tests.scripted_sts import ROLE, ScriptedSTS
+from tests.unchanged import unchanged
 
 SECOND = "arn:aws:iam::123456789012:role/second"
 THIRD = "arn:aws:iam::123456789012:role/third"
@@ -30,10 +31,8 @@ THIRD = "arn:aws:iam::123456789012:role/third"
 @contextmanager
 def refused(match: str) -> Iterator[None]:
     """With a sentence, and nothing changed or sent."""
-    before = dict(os.environ), boto3.DEFAULT_SESSION, stsnb.current_role()
-    with pytest.raises(AssumeRoleError, match=match):
+    with unchanged(), pytest.raises(AssumeRoleError, match=match):
         yield
-    assert (dict(os.environ), boto3.DEFAULT_SESSION, stsnb.current_role()) == before
 
 
 def key(role: stsnb.AssumedRole) -> str:

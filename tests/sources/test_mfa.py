@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
@@ -19,53 +18,19 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook
-from werkzeug import Response
 
 import stsnb
 from stsnb import AssumeRoleError
 from stsnb.demo import execute
 from stsnb.kernel import kernel
-from stsnb.roles import credentials as rules
-from tests.sandbox import wait_until
-from tests.scripted_sts import INVALID_CODE, ROLE, SECRET_MARK, MFADevice, ScriptedSTS, error
+from tests.person import Person
+from tests.scripted_sts import INVALID_CODE, ROLE, SECRET_MARK, MFADevice, ScriptedSTS
 
 OTHER = "arn:aws:iam::123456789012:role/other"
 
 
-@pytest.fixture
-def device(sts: ScriptedSTS) -> MFADevice:
-    """The user's device, which the STS demands."""
-    sts.device = MFADevice()
-    return sts.device
-
-
-class Person:
-    """Types what a test says when a code is asked for, and notes the questions."""
-
-    def __init__(self) -> None:
-        self.types: list[str] = []
-        self.asked: list[str] = []
-
-    def __call__(self, prompt: str) -> str:
-        self.asked.append(prompt)
-        if not self.types:
-            raise EOFError
-        return self.types.pop(0)
-
-
-@pytest.fixture
-def person(monkeypatch: pytest.MonkeyPatch) -> Person:
-    person = Person()
-    monkeypatch.setattr(getpass, "getpass", person)
-    return person
-
-
 def state() -> tuple[object, ...]:
     return dict(os.environ), boto3.DEFAULT_SESSION, stsnb.current_role()
-
-
-def ends(role: stsnb.AssumedRole) -> bool:
-    return not role.remaining
 
 
 # --- once a day -----------------------------------------------------------------------------------------------
@@ -98,17 +63,6 @@ def test_a_code_on_the_line_needs_no_prompt_and_the_same_cell_runs_again(
         stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.code)
     assert person.asked == []
     assert (sts.count("GetSessionToken"), sts.calls) == (1, 2)
-
-
-def test_the_keeper_renews_without_a_code(
-    sts: ScriptedSTS, device: MFADevice, person: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sts.seconds = 2
-    person.types = [device.code]
-    held = stsnb.assume_role(ROLE, serial_number=device.serial_number)
-    wait_until("it is renewed twice", lambda: sts.calls >= 3)
-    assert held.renewal_error is None
-    assert len(person.asked) == 1
 
 
 def test_two_threads_with_one_code_buy_one_session(sts: ScriptedSTS, device: MFADevice) -> None:
@@ -153,117 +107,6 @@ def test_the_device_of_a_role_profile_is_asked_for_a_code(
     assert sts.callers == ["AKIABASE000000000000", "ASIA0000000000000001"]
 
 
-# --- when it has ended ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def short(sts: ScriptedSTS, device: MFADevice, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedSTS]:
-    """MFA sessions of 2 seconds, roles of 3."""
-    sts.seconds, sts.mfa_seconds = 3, 2
-    monkeypatch.setattr(rules, "RETRY_AFTER_SECONDS", 0.05)
-    monkeypatch.setattr(rules, "RETRY_AT_MOST_SECONDS", 0.2)
-    monkeypatch.setattr(rules, "RETRY_AFTER_END_SECONDS", 0.2)
-    yield sts
-    kernel.reset()
-
-
-def test_a_role_outlives_its_mfa_session_says_so_and_goes_on_with_a_new_code(
-    short: ScriptedSTS, device: MFADevice, person: Person
-) -> None:
-    held = stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.code)
-    client, calls = held.client("sts"), short.calls
-    wait_until("the renewal fails", lambda: held.renewal_error is not None)
-    assert f"The MFA session of {device.serial_number} that renews role-for-s3-fileserver ended at" in str(
-        held.renewal_error
-    )
-    assert held.needs_code
-    wait_until("the role has ended", lambda: ends(held))
-    with pytest.raises(
-        AssumeRoleError, match=r"could not be renewed: The MFA session of .*refresh\(token_code=…\)"
-    ):
-        client.get_caller_identity()
-    assert short.calls == calls  # nothing that could only be refused was sent
-    held.refresh(device.shows_next())
-    assert (held.renewal_error, held.needs_code) == (None, False)
-    client.get_caller_identity()
-    assert person.asked == []
-
-
-def test_an_mfa_session_that_nearly_ends_is_replaced_while_somebody_is_there(
-    short: ScriptedSTS, device: MFADevice, person: Person
-) -> None:
-    short.mfa_seconds = 600
-    stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.code)
-    person.types = [device.shows_next()]
-    stsnb.assume_role(ROLE, serial_number=device.serial_number)
-    assert len(person.asked) == 1
-    assert short.count("GetSessionToken") == 2
-
-
-# --- where no session can be bought ---------------------------------------------------------------------------
-
-
-@pytest.fixture
-def temporary(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "temporary already")
-
-
-@pytest.mark.usefixtures("temporary")
-def test_a_temporary_source_needs_a_code_for_each_session(
-    sts: ScriptedSTS, device: MFADevice, person: Person
-) -> None:
-    person.types = [device.code]
-    held = stsnb.assume_role(ROLE, serial_number=device.serial_number)
-    assert (held.renewable, held.needs_code) == (False, True)
-    assert "does not renew itself" in str(held)
-    assert (sts.requests[-1]["SerialNumber"], sts.requests[-1]["TokenCode"]) == (
-        device.serial_number,
-        device.code,
-    )
-    assert sts.count("GetSessionToken") == 0
-    first, client = os.environ["AWS_SESSION_TOKEN"], boto3.client("s3")
-    held.refresh(device.shows_next())
-    assert (
-        first
-        != os.environ["AWS_SESSION_TOKEN"]
-        == client._request_signer._credentials.get_frozen_credentials().token
-    )
-    person.types = [device.shows_next()]
-    held.refresh()
-    assert len(person.asked) == 2
-    assert not kernel._renewer.running
-
-
-@pytest.mark.parametrize(
-    ("code", "message", "status"),
-    [
-        ("InvalidAction", "Could not find operation GetSessionToken for version 2011-06-15", 400),
-        ("MethodNotAllowed", "", 405),
-        ("AccessDenied", "", 403),  # as Ceph does
-        (
-            "AccessDenied",
-            "User: arn:aws:iam::1:user/x is not authorized to perform: sts:GetSessionToken with an explicit deny",
-            403,
-        ),
-    ],
-)
-def test_where_the_server_sells_no_session_the_code_goes_with_the_role(
-    sts: ScriptedSTS, device: MFADevice, code: str, message: str, status: int
-) -> None:
-    def answer(asked: dict[str, str]) -> Response:
-        if asked["Action"] == "GetSessionToken":
-            return error(code, message, status)
-        return sts.refusal(asked, "") or sts.credentials(asked)
-
-    sts.respond = answer
-    with pytest.raises(AssumeRoleError, match="refused the code"):
-        stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code="000000")
-    held = stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.code)
-    assert (held.renewable, held.needs_code) == (False, True)
-    held.refresh(device.shows_next())
-    assert sts.count("GetSessionToken") == 2  # it is not tried again
-
-
 # --- codes that are refused -----------------------------------------------------------------------------------
 
 
@@ -285,68 +128,9 @@ def test_a_wrong_code_and_a_used_one_say_what_to_try_and_nothing_changes(
         assert len(sts.requests) == requests + 1  # a code is sent once
 
 
-def test_a_wrong_code_for_a_role_in_force_leaves_it_as_it_is(sts: ScriptedSTS, device: MFADevice) -> None:
-    held = stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.code)
-    before, token = state(), held.response.session_token
-    with pytest.raises(AssumeRoleError, match="refused the code"):
-        held.refresh("000000")
-    assert state() == before
-    assert held.response.session_token == token
-    held.refresh()
-    assert held.response.session_token != token
-
-
 def test_another_devices_arn_is_told_with_the_arn(sts: ScriptedSTS, device: MFADevice) -> None:
     with pytest.raises(AssumeRoleError, match="MFA device arn:aws:iam::123456789012:mfa/nobody"):
         stsnb.assume_role(ROLE, serial_number="arn:aws:iam::123456789012:mfa/nobody", token_code=device.code)
-
-
-def test_a_role_that_wants_a_code_that_is_not_old_gets_the_one_on_the_line(
-    sts: ScriptedSTS, device: MFADevice, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A trust policy's condition on aws:MultiFactorAuthAge."""
-    held = stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.code)
-    old = {"ASIA0000000000000001"}
-
-    def answer(asked: dict[str, str]) -> Response:
-        if sts.callers[-1] in old:
-            return error("AccessDenied", "User is not authorized", 403)
-        return sts.refusal(
-            asked, "" if sts.callers[-1].startswith("AKIA") else "GetSessionToken"
-        ) or sts.credentials(asked)
-
-    sts.respond = answer
-    monkeypatch.setattr("stsnb.errors.access_denied.RECENT", -rules.datetime.resolution)
-    with pytest.raises(AssumeRoleError, match="aws:MultiFactorAuthAge"):
-        held.refresh()
-    assert held.needs_code
-    with pytest.raises(AssumeRoleError, match="access denied"):  # the code was used
-        stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.code)
-    role = stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.shows_next())
-    assert not role.needs_code
-
-
-@pytest.mark.parametrize("code", ["12345", "1234567", "hunter2", 493817])
-def test_what_is_no_code_is_not_sent(
-    sts: ScriptedSTS, device: MFADevice, person: Person, code: object
-) -> None:
-    held = stsnb.assume_role(ROLE, serial_number=device.serial_number, token_code=device.code)
-    requests = len(sts.requests)
-    with pytest.raises(AssumeRoleError, match="exactly 6 digits") as refused:
-        held.refresh(code)  # type: ignore[arg-type]
-    assert str(code) not in str(refused.value)
-    kernel._mfa_sessions.clear()
-    person.types = [str(code)[:5]]
-    with pytest.raises(AssumeRoleError, match="exactly 6 digits"):
-        stsnb.assume_role(OTHER, serial_number=device.serial_number)
-    assert len(sts.requests) == requests
-
-
-def test_a_role_without_a_device_needs_no_code(sts: ScriptedSTS) -> None:
-    held = stsnb.assume_role(ROLE)
-    assert (held.serial_number, held.needs_code) == (None, False)
-    with pytest.raises(AssumeRoleError, match=r"without an MFA device\. Leave out the code"):
-        held.refresh("493817")
 
 
 # --- nobody there ---------------------------------------------------------------------------------------------
