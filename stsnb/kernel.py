@@ -176,18 +176,7 @@ class Kernel:
         return role
 
     def needs_code(self, serial_number: str) -> bool:
-        """Say whether a role that is assumed with an MFA device would need a code of it now.
-
-        Parameters
-        ----------
-        serial_number : str
-            The device.
-
-        Returns
-        -------
-        bool
-            False while the MFA session that an earlier code has bought is good.
-        """
+        """Say whether a role needs a code of its MFA device now; not while the session that one bought is good."""
         return not self._mfa_sessions.holds(serial_number)
 
     def environ_of_user(self) -> dict[str, str]:
