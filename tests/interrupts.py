@@ -36,14 +36,16 @@ def traced(action: Callable[[], object], at_line: Callable[[Line], None]) -> Non
         sys.settrace(None)
 
 
-def interrupt_at_each_line(action: Callable[[], object]) -> Iterator[Line]:
-    """Run `action` once for each of its lines, with a KeyboardInterrupt before that line.
+def interrupt_at_each_line(action: Callable[[], object], *files: str) -> Iterator[Line]:
+    """Run `action` once for each of its lines, or those in files of some names, with a KeyboardInterrupt before it.
 
     Python raises the real one between any two instructions of the main thread; this one needs no clock.
     """
     lines: dict[Line, None] = {}
     traced(action, lambda line: lines.setdefault(line))
     for line in lines:
+        if files and Path(line[0]).name not in files:
+            continue
 
         def press(reached: Line, line: Line = line) -> None:
             if reached == line:

@@ -205,11 +205,14 @@ class RoleMagics(Magics):
             )
         scope = Scope()
         try:
-            kernel.open(scope)  # an interrupt may come after the scope has begun
-            assume()
-            result = shell.run_cell(cell, store_history=False)
+            try:
+                kernel.open(scope)  # an interrupt may come after the scope has begun
+                assume()
+                result = shell.run_cell(cell, store_history=False)
+            finally:
+                kernel.close(scope)
         finally:
-            kernel.close(scope)
+            kernel.close(scope)  # an interrupt may come before the first of these has begun
         if not result.success:
             self._fail(result)
 

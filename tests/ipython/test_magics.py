@@ -19,6 +19,7 @@ from stsnb.config import settings as configuration
 from stsnb.demo import ARCHIVE_BUCKET, ARCHIVE_ROLE_ARN, BUCKET, PAYROLL_ROLE_ARN, ROLE_ARN, EmbeddedAWS
 from stsnb.injection.scopes import Scope
 from stsnb.kernel import kernel
+from tests.interrupts import interrupt_at_each_line
 from tests.scripted_sts import ROLE, SECRET_MARK, MFADevice, ScriptedSTS
 from tests.unchanged import unchanged
 
@@ -375,6 +376,18 @@ def test_an_interrupt_while_a_cell_begins_puts_back(
     with unchanged():
         assert "KeyboardInterrupt" in run(shell, f"%%assume_role {ROLE}\n1", fails=True)
     assert kernel._scopes._scopes == scopes
+
+
+def test_an_interrupt_at_any_line_of_a_cells_scope_ends_it(shell: InteractiveShell, sts: ScriptedSTS) -> None:
+    before = stsnb.assume_role(ROLE, "before")
+    magic = shell.find_cell_magic("assume_role")
+    points = 0
+    for _ in interrupt_at_each_line(lambda: magic(ROLE, "1"), "magics.py", "kernel.py", "scopes.py"):
+        points += 1
+        assert stsnb.current_role() is before
+        assert os.environ["AWS_ACCESS_KEY_ID"] == before.response.access_key_id
+        assert len(kernel._scopes._scopes) == 1
+    assert points > 50
 
 
 def test_a_cell_with_a_syntax_error_fails_and_puts_back(shell: InteractiveShell, sts: ScriptedSTS) -> None:
