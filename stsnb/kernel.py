@@ -221,17 +221,12 @@ class Kernel:
         self._change(lambda: self._scopes.close(scope))
 
     def enter(self, role: AssumedRole) -> AssumedRole:
-        """Begin a scope for a role; the scope around it returns to what the role had replaced.
+        """Begin a scope for a role and return the role; the scope around it returns to what the role had replaced.
 
         Parameters
         ----------
         role : AssumedRole
             The role of a ``with`` statement.
-
-        Returns
-        -------
-        AssumedRole
-            `role`.
 
         Raises
         ------
