@@ -18,6 +18,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from stsnb.demo import PAYROLL_ROLE_ARN, ROLE_ARN, EmbeddedAWS, as_text, execute
 from tests.scripted_sts import ROLE, SECRET_MARK, ScriptedSTS
 
+pytestmark = pytest.mark.notebooks
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 #: Beginnings of what moto and AWS give as tokens, and names under which a secret could be written.
 TELLTALES = ("FQoGZXIvYXdz", "IQoJb3JpZ2lu", "SecretAccessKey", "SessionToken")

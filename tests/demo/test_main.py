@@ -31,6 +31,7 @@ def run_demo(*arguments: str | Path, **options: Any) -> subprocess.CompletedProc
     )
 
 
+@pytest.mark.notebooks
 class TestTheCommandLine:
     def test_prints_the_cells_of_a_notebook_as_a_reader_sees_them(
         self, notebook: Callable[..., Path]

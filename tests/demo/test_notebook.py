@@ -16,6 +16,7 @@ from stsnb import demo
 from stsnb.demo import EmbeddedAWS, as_text, execute
 
 
+@pytest.mark.notebooks
 class TestExecute:
     def test_runs_a_notebook_in_its_folder_with_the_given_environment(
         self, embedded_aws: EmbeddedAWS, notebook: Callable[..., Path]
