@@ -167,7 +167,7 @@ def test_it_says_what_is_wrong_where_it_is_wrong(notebook: Notebook, sts: Script
     field(form, "MFA code").fill("12345")
     expect(form).to_contain_text("team is not KEY=VALUE.")
     expect(form).to_contain_text("The MFA code has exactly 6 digits.")
-    expect(form).to_contain_text("cannot be read: No such file or directory.")
+    expect(form).to_contain_text("can't be read: No such file or directory.")
     expect(form.locator(".stsnb-fault:visible")).to_have_count(5)
     notebook.screenshot(f"form-faults-{theme}")
     assert violations(notebook.page, ".stsnb") == []

@@ -221,5 +221,7 @@ def test_why_new_keys_cannot_be_fetched_is_said(temporary: ScriptedSTS, config: 
     role = stsnb.assume_role(ROLE, profile="temporary")
     (config / "run").write_text("2")
     (config / "process.py").write_text("import sys; sys.exit('Log in to the company first.')")
-    with pytest.raises(stsnb.AssumeRoleError, match="Log in to the company first"):
+    with pytest.raises(
+        stsnb.AssumeRoleError, match="credential_process of profile temporary failed with exit code 1"
+    ):
         role.refresh()

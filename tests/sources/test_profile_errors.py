@@ -39,7 +39,7 @@ KEYS = {"aws_access_key_id": "AKIA", "aws_secret_access_key": "x"}
     ],
 )
 def test_a_fault_names_the_profile_and_the_key(profiles: dict[str, dict[str, str]], words: list[str]) -> None:
-    found = fault(profiles, "a")
+    found = fault({"profiles": profiles}, "a")
     assert found
     assert found.advice
     for word in words:
@@ -59,7 +59,7 @@ def test_a_fault_names_the_profile_and_the_key(profiles: dict[str, dict[str, str
     ],
 )
 def test_where_no_key_about_roles_is_at_fault_there_is_none(profiles: dict[str, dict[str, str]]) -> None:
-    assert fault(profiles, "a") is None
+    assert fault({"profiles": profiles}, "a") is None
 
 
 def test_a_misspelt_profile_gets_the_nearest_name() -> None:
