@@ -63,6 +63,6 @@ def test_where_no_key_about_roles_is_at_fault_there_is_none(profiles: dict[str, 
 
 
 def test_a_misspelt_profile_gets_the_nearest_name() -> None:
-    found = fault({"a": {**ROLE, "source_profile": "wrok"}, "work": KEYS}, "a")
+    found = fault({"profiles": {"a": {**ROLE, "source_profile": "wrok"}, "work": KEYS}}, "a")
     assert found
     assert "work" in found.advice
