@@ -1,4 +1,4 @@
-"""An AWS role in a notebook: ``%assume_role ARN``, and every AWS client in the kernel acts as it."""
+"""Assume an AWS role in a notebook: after ``%assume_role ARN`` every AWS client in the kernel acts as the role."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
     "on_role_change",
 ]
 
-# Imported when it is used: boto3 takes 300 ms, which a notebook that only loads the extension does not wait for.
+# Imported when used: a notebook that only loads the extension does not wait for boto3 (300 ms).
 _HOMES = {
     "AssumeRoleError": "stsnb.errors",
     "AssumeRoleForm": "stsnb.widgets.form",
@@ -50,7 +50,7 @@ def __getattr__(name: str) -> object:
 
 
 def _follow(shell: InteractiveShell | None) -> None:
-    """Show roles as badges in a shell, and look at the environment before each of its cells."""
+    """Show roles as badges in a shell, and check the environment before each of its cells."""
     from stsnb.ipython.badges import show_badges
     from stsnb.ipython.cells import watch_cells
 
@@ -115,15 +115,15 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
         for name in RoleMagics.magics[kind]:
             shell.magics_manager.magics[kind].pop(name, None)
     catalog.forget()
-    # Without kernel.py no role was assumed, and importing it now would import botocore.
+    # If kernel.py is not imported, no role was assumed; importing it would import botocore.
     if (module := sys.modules.get("stsnb.kernel")) is not None:
         module.kernel.reset()
 
 
 def _reloading() -> bool:
-    """Say whether this is ``%reload_ext``, which unloads first: the active role stays then.
+    """Return whether this is ``%reload_ext``, which unloads first: the active role stays then.
 
-    IPython does not tell an extension why it is unloaded; the name of the calling function is the only sign.
+    IPython gives an extension no reason for an unload; the name of the calling function is the only sign.
     """
     frame = sys._getframe(1)
     while frame.f_back is not None:

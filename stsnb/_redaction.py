@@ -1,4 +1,4 @@
-"""Keeps secrets out of botocore's log records, an interrupt's traceback, and what messages quote."""
+"""Keeps secrets out of botocore's log records, tracebacks of interrupts, and quoted messages."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from typing import Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_asking = threading.local()
+_call = threading.local()
 
 
 class _NoSecrets(logging.Filter):
-    """Keeps what this thread asks of STS out of botocore's DEBUG records: their bodies carry the secrets."""
+    """Drops botocore's DEBUG records of this thread's calls: they contain secrets."""
 
     def filter(self, _record: logging.LogRecord) -> bool:
-        return not getattr(_asking, "now", False)
+        return not getattr(_call, "active", False)
 
 
-# These log headers (with the caller's session token), bodies (with the role's credentials), what a container's endpoint
-# answered, and the tracebacks of what a credential_process printed or a header could not hold.
+# These log headers (with the caller's session token), bodies (with the role's credentials), responses of container
+# endpoints, and tracebacks that quote the output of a credential_process or an invalid header.
 for _name in ("endpoint", "auth", "parsers", "httpsession", "utils", "credentials", "tokens"):
     logging.getLogger(f"botocore.{_name}").addFilter(_NoSecrets())
 
 
 @contextmanager
 def no_secrets_logged() -> Iterator[None]:
-    """Keep what the calling thread asks of STS in a ``with`` out of all logs."""
-    before = getattr(_asking, "now", False)
-    _asking.now = True
+    """Keep the calling thread's calls of STS, within a ``with``, out of all logs."""
+    before = getattr(_call, "active", False)
+    _call.active = True
     try:
         yield
     finally:
-        _asking.now = before
+        _call.active = before
 
 
 def bare_interrupt(function: F) -> F:
-    """Let an interrupt of a function show none of the frames below it.
+    """Remove the frames below a function from the traceback of an interrupt.
 
-    IPython's verbose tracebacks show the values of variables, and in botocore's frames these are keys and codes.
+    IPython's verbose tracebacks show the values of variables, which in botocore's frames are keys and MFA codes.
 
     Parameters
     ----------
     function : callable
-        What asks STS in the foreground.
+        A function that calls STS in the foreground.
 
     Returns
     -------
@@ -66,14 +66,14 @@ def bare_interrupt(function: F) -> F:
 
 
 def without_password(url: str) -> str:
-    """Return an address without the user, the password and the query that it may hold.
+    """Return a URL without its user, password and query.
 
-    A password may contain any character, ``@``, ``/`` and ``?`` among them: in doubt more is left out.
+    A password may contain any character, also ``@``, ``/`` and ``?``: in doubt more is left out.
 
     Parameters
     ----------
     url : str
-        The address, or what was configured as one.
+        The URL, valid or not.
 
     Returns
     -------
@@ -81,27 +81,27 @@ def without_password(url: str) -> str:
     """
     scheme, slashes, rest = url.partition("//") if "//" in url else ("", "", url)
     head, mark, query = re.split(r"([?#])", rest, maxsplit=1) if re.search(r"[?#]", rest) else (rest, "", "")
-    if "@" in query:  # of a password with a question mark in it, or of a query's value
+    if "@" in query:  # from a password with a question mark, or from a query's value
         return f"{scheme}{slashes}…"
     return f"{scheme}{slashes}{head.rpartition('@')[2]}{f'{mark}…' if mark else ''}"
 
 
 def quoted(text: str, secrets: Iterable[str] = (), most: int = 400) -> str:
-    """Return the words of a server or a library on one line, shortened, without secrets.
+    """Return the message of a server or a library on one line, shortened, without secrets.
 
     Parameters
     ----------
     text : str
-        The words.
+        The message.
     secrets : iterable of str
-        What to leave out, beside the passwords of addresses.
+        Values to leave out, in addition to the passwords of URLs.
     most : int
-        How many characters to return.
+        The most characters to return.
 
     Returns
     -------
     str
-        Without a full stop at its end.
+        Without a full stop at the end.
     """
     for secret in secrets:
         for shown in (secret, repr(secret)[1:-1]):

@@ -1,4 +1,4 @@
-"""Ways of running beside the caller: while it waits, where no interrupt can reach, and in a process that it forks."""
+"""Running functions on other threads, without interrupts, and in forked processes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Caller:
 
     @property
     def runs_elsewhere(self) -> bool:
-        """Whether it still runs, and is another thread or task than the one that asks."""
+        """Whether it still runs, and is not the calling thread or task."""
         thread = self._thread()
         if thread is None or not thread.is_alive():
             return False
@@ -41,29 +41,29 @@ def _current_task() -> Any:
 
 
 class BackgroundCall(Generic[T]):
-    """Runs a function on a thread of its own while the caller waits for something else.
+    """Runs a function on a thread of its own, for example during a request to STS.
 
     Parameters
     ----------
     function : callable
-        What to run, once `start` is called.
+        The function; it runs once `start` or `result` is called.
     """
 
     def __init__(self, function: Callable[[], T]) -> None:
         self._lock = threading.Lock()
         self._outcome = _Outcome[T]()
         self._thread = threading.Thread(
-            target=self._outcome.of, args=(function,), name="stsnb-beside", daemon=True
+            target=self._outcome.of, args=(function,), name="stsnb-background-call", daemon=True
         )
 
     def start(self) -> None:
-        """Begin, if it has not begun; from whatever thread, also from two at once."""
+        """Start the function, unless it has been started; any thread may call this."""
         with self._lock:
             if self._thread.ident is None:
                 self._thread.start()
 
     def result(self) -> T:
-        """Wait for the function's end, having begun it if need be, and return what it returned.
+        """Start the function if needed, wait for its end, and return its result.
 
         Returns
         -------
@@ -80,16 +80,16 @@ class BackgroundCall(Generic[T]):
 
 
 def uninterrupted(function: Callable[[], T]) -> T:
-    """Run a function to its end, whatever the user presses meanwhile.
+    """Run a function to its end; an interrupt is raised afterwards.
 
-    Python raises KeyboardInterrupt in the main thread only, between any two of its instructions. So from
-    there the function runs on another thread, and an interrupt is raised again when that is done: what the
-    function changes is either not begun or complete.
+    Python raises KeyboardInterrupt in the main thread only, between any two of its instructions. Called there, the
+    function runs on another thread, and an interrupt is raised again when that has ended: the function's changes
+    are either not begun or complete.
 
     Parameters
     ----------
     function : callable
-        Short and without any wait for the network or a person.
+        A short function that waits for neither the network nor the user.
 
     Returns
     -------
@@ -126,13 +126,13 @@ def uninterrupted(function: Callable[[], T]) -> T:
 def in_forked_children(function: Callable[[], object]) -> None:
     """Call a function in each process that this one forks, before anything else runs there.
 
-    A child has what its parent had in memory, but none of its threads: a lock that one of them held is never
-    released, and nobody serves its sockets.
+    A child has a copy of its parent's memory, but none of its threads: a lock that one of them held is never
+    released, and no thread serves its sockets.
 
     Parameters
     ----------
     function : callable
-        Makes new what cannot be used there.
+        Replaces the objects that can't be used in a child.
     """
     if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
         os.register_at_fork(after_in_child=function)
@@ -141,12 +141,12 @@ def in_forked_children(function: Callable[[], object]) -> None:
 def _start(run: Callable[[], None]) -> None:
     try:
         threading.Thread(target=run, name="stsnb-uninterrupted", daemon=True).start()
-    except RuntimeError:  # the interpreter is shutting down and starts no thread any more
+    except RuntimeError:  # the interpreter is shutting down and starts no more threads
         run()
 
 
 class _Outcome(Generic[T]):
-    """What a function returned or raised, carried from one thread to another."""
+    """The value or the exception of a function that ran on another thread."""
 
     error: BaseException | None = None
     value: T
@@ -154,7 +154,7 @@ class _Outcome(Generic[T]):
     def of(self, function: Callable[[], T]) -> None:
         try:
             self.value = function()
-        except BaseException as error:  # noqa: BLE001 # it is raised by get
+        except BaseException as error:  # noqa: BLE001 # raised again by get
             self.error = error
 
     def get(self) -> T:

@@ -1,4 +1,4 @@
-"""Asking: what was given, an alias, a profile and the configuration make one request."""
+"""Makes one request of the arguments, an alias, a profile and the configuration."""
 
 from __future__ import annotations
 
@@ -15,32 +15,33 @@ from stsnb.sts.request import NOT_WITH_WEB_IDENTITY, AssumeRoleRequest, InvalidR
 
 
 class ResolvedRequest(NamedTuple):
-    """A request, and who sends it how."""
+    """A request to STS, and how to send it."""
 
-    #: What to ask of STS.
+    #: The parameters of AssumeRole.
     request: AssumeRoleRequest
-    #: The profile that asks; the profile that names the role; the role that asks, True for the one in force.
+    #: The profile whose credentials call STS; the profile that names the role; the role that calls STS, True for the
+    #: active one.
     profile: str | None
     role_profile: str | None
     chain: AssumedRole | bool | None
     #: The region of STS and of the role's clients.
     region: str | None
-    #: Whether to renew it, and whether child processes ask for it while they run.
+    #: Whether to renew the credentials, and whether child processes fetch them while they run.
     refresh: bool
     live: bool
 
 
 def resolve(role: str, given: Mapping[str, Any], environ: Mapping[str, str]) -> ResolvedRequest:
-    """Put together all that is said about a role: what was given, then its alias, its profile, the configuration.
+    """Resolve the parameters of a role: the arguments first, then its alias, its profile and the configuration.
 
     Parameters
     ----------
     role : str
         The role's ARN, an alias, or a profile of ~/.aws/config with ``role_arn``.
     given : mapping
-        Parameters of `stsnb.assume_role` by their names; those that are None were not given.
+        Parameters of `stsnb.assume_role` by name; None means not given.
     environ : mapping
-        The environment without what stsnb put in: it may name other files.
+        The environment without the variables of stsnb.
 
     Returns
     -------
@@ -49,11 +50,11 @@ def resolve(role: str, given: Mapping[str, Any], environ: Mapping[str, str]) -> 
     Raises
     ------
     InvalidRequestError
-        With all the faults of the request.
+        If the request is invalid, with all its faults.
     stsnb.sources.profile_errors.ProfileError
-        There is no such profile, or it cannot be used.
+        If the profile doesn't exist or can't be used.
     botocore.exceptions.ConfigParseError
-        A file cannot be parsed.
+        If a file can't be parsed.
     """
     configured = settings.current()
     role, asked = configured.of_alias(role, {name: held for name, held in given.items() if held is not None})
@@ -65,7 +66,7 @@ def resolve(role: str, given: Mapping[str, Any], environ: Mapping[str, str]) -> 
             said = {name: held for name, held in said.items() if name not in NOT_WITH_WEB_IDENTITY}
     general = configured.completed({**said, **asked})
     if named is not None and named.region and "region" not in asked:
-        # Its source brings the profile's region along, which a role that asks in its place does not.
+        # The profile's source has the profile's region; a role that calls STS instead does not.
         general["region"] = named.region if asked.get("chain") else None
     if general.get("chain") and "duration_seconds" not in {**said, **asked} and "duration_seconds" in general:
         general["duration_seconds"] = min(general["duration_seconds"], MAX_CHAINED_DURATION_SECONDS)
@@ -75,7 +76,7 @@ def resolve(role: str, given: Mapping[str, Any], environ: Mapping[str, str]) -> 
         request = AssumeRoleRequest.of(role, **general)
     except InvalidRequestError as error:
         raise InvalidRequestError(
-            [(name, _placed(name, fault, named, said, asked)) for name, fault in error.faults]
+            [(name, _with_profile_key(name, fault, named, said, asked)) for name, fault in error.faults]
         ) from None
     _check_kinds(how)
     _check_chain(how["chain"], how["profile"], request)
@@ -95,17 +96,17 @@ def _profile_of(role: object, environ: Mapping[str, str]) -> RoleProfile | None:
     return role_profile(role.strip(), environ)
 
 
-def _placed(
+def _with_profile_key(
     name: str, fault: Fault, named: RoleProfile | None, said: Mapping[str, Any], asked: Mapping[str, Any]
 ) -> Fault:
-    """Add to a fault the key that it comes from, if that is a profile's."""
+    """Name the profile and its key in a fault that comes from them."""
     if named is None or name not in said or name in asked:
         return fault
     return fault.at(f"{KEY_OF_PARAMETER[name]} of profile {named.name}")
 
 
 def _check_kinds(how: Mapping[str, Any]) -> None:
-    """Refuse values of a wrong type among the parameters that STS does not see."""
+    """Check the types of the parameters that are not sent to STS."""
     faults = [
         (name, Fault(f"Invalid {name}: {shorten(how[name])}.", f"It must be {words}."))
         for name, (kind, words) in settings.OWN_KINDS.items()
@@ -116,7 +117,7 @@ def _check_kinds(how: Mapping[str, Any]) -> None:
 
 
 def _check_chain(chain: object, profile: str | None, request: AssumeRoleRequest) -> None:
-    """Refuse two identities to call STS with."""
+    """Check that only one identity is given to call STS."""
     if not chain:
         return
     if not isinstance(chain, (AssumedRole, bool)):

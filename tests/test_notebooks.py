@@ -74,7 +74,7 @@ def test_scoping_down_shows_what_narrows_each_session(embedded_aws: EmbeddedAWS)
         "deliveries": ["read-only"],
         "deliveries --no-read-only": [],
     }
-    assert "take care: it matches *fileserver*" in shown["deliveries"]
+    assert "caution: matches *fileserver*" in shown["deliveries"]
 
 
 def test_the_secrets_that_the_kernel_holds_are_in_no_output_log_traceback_or_history(

@@ -23,7 +23,7 @@ def logged(
 ) -> Iterator[pytest.LogCaptureFixture]:
     """All records, of any level."""
     # An interrupt before the last line of a call leaves its records out from then on: another test may have done that.
-    monkeypatch.setattr(_redaction._asking, "now", False, raising=False)
+    monkeypatch.setattr(_redaction._call, "active", False, raising=False)
     with caplog.at_level(logging.DEBUG):
         yield caplog
 

@@ -1,7 +1,7 @@
-"""An embedded AWS (moto) with the seed's user, role and bucket, for the notebooks and the tests.
+"""An embedded AWS (moto) with users, roles and buckets, for the notebooks and the tests.
 
-``python -m stsnb.demo`` opens the notebooks on it; `EmbeddedAWS` starts it from Python. Importing this package
-loads neither boto3 nor moto: moto changes botocore when it is imported, so it stays in a process of its own.
+``python -m stsnb.demo`` opens the notebooks with it; `EmbeddedAWS` starts it from Python. Importing this package
+imports neither boto3 nor moto: moto changes botocore when it is imported, so it runs in a process of its own.
 """
 
 from .embedded import EmbeddedAWS, EmbeddedAWSError

@@ -1,4 +1,4 @@
-"""``python -m stsnb.demo``: the notebooks in JupyterLab, or executed as text, on the embedded AWS."""
+"""``python -m stsnb.demo``: opens the notebooks in JupyterLab, or runs one as text, with the embedded AWS."""
 
 from __future__ import annotations
 
@@ -24,47 +24,47 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 STOP_TIMEOUT = 15.0
-"""Seconds that JupyterLab may take to stop its kernels."""
+"""The most seconds that JupyterLab may take to stop its kernels."""
 
 ABOUT = f"""
-This is an AWS of your own, on this computer only; nothing here is real, and nothing leaves the computer.
+This is an embedded AWS: it runs on this computer only, and nothing is sent elsewhere.
 
-You are the user {world.USER_NAME} of the account {world.ACCOUNT_ID}, who may do one thing: assume roles.
+You are the user {world.USER_NAME} of the account {world.ACCOUNT_ID}, who may only assume roles.
   role-for-s3-fileserver  trusts you, and may read the bucket {world.BUCKET}
   role-for-archive        trusts you, and may read the bucket {world.ARCHIVE_BUCKET}
-  role-for-costs          trusts you with MFA, and may read the bucket {world.COSTS_BUCKET}
+  role-for-costs          trusts you with an MFA code, and may read the bucket {world.COSTS_BUCKET}
   role-for-reports        trusts role-for-s3-fileserver, and may read the bucket {world.REPORTS_BUCKET}
   role-for-payroll        does not trust you
 
-Signatures, users' policies, trust policies and roles' policies are enforced. What AWS enforces and this does not:
-the expiry of credentials, session policies, the longest duration of a session, and whose MFA code it is.
+Signatures, users' policies, trust policies and roles' policies are enforced. Unlike AWS, it does not enforce the
+expiration of credentials, session policies, the maximum session duration, or that an MFA code is your device's.
 
-Your own AWS settings are left alone, and have no part in this.
+Your own AWS settings are neither used nor changed.
 """
 
 
-class Unusable(Exception):  # noqa: N818 (it is no fault of the program)
-    """What was asked for cannot be done, in one sentence on why and one on what to do."""
+class UsageFault(Exception):  # noqa: N818 (a fault of the user, not of the program)
+    """The command can't be run: one sentence on the fault and one on what to do."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line, and return its exit code: 0 done, 1 a cell failed, 2 unusable, 130 interrupted."""
+    """Run the command line and return its exit code: 0 success, 1 a cell failed, 2 can't run, 130 interrupted."""
     parser = argparse.ArgumentParser(
         prog="python -m stsnb.demo",
-        description="Open the notebooks in JupyterLab on an embedded AWS.",
-        epilog="Other options go to JupyterLab, such as --no-browser --port 8890.",
+        description="Open the notebooks in JupyterLab with an embedded AWS.",
+        epilog="Other options are passed to JupyterLab, such as --no-browser --port 8890.",
     )
     parser.add_argument(
         "--execute",
         metavar="NOTEBOOK",
         nargs="?",
         const="",
-        help="instead of opening JupyterLab, run a notebook (the quickstart) and print its cells",
+        help="run a notebook (default: the quickstart) and print its cells, without JupyterLab",
     )
     parser.add_argument(
         "--all",
         action="store_true",
-        help="with the libraries of notebooks/libraries.ipynb; hatch installs them in an environment of their own",
+        help="install the libraries of notebooks/libraries.ipynb too (hatch, in an environment of their own)",
     )
     given = sys.argv[1:] if arguments is None else arguments
     known, others = parser.parse_known_args(given)
@@ -73,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(
             errors="replace"
-        )  # a pipe on Windows has no place for much that notebooks show
-    for name in ("SIGTERM", "SIGHUP"):  # stop as Ctrl-C does: Python's default would leave JupyterLab behind
+        )  # a pipe on Windows can't encode all characters of the notebooks
+    for name in ("SIGTERM", "SIGHUP"):  # stop as with Ctrl-C: Python's default would leave JupyterLab running
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if known.execute is not None:
             return run(_notebook(known.execute))
         return open_lab(_notebook(""), [other for other in others if other != "--"])
-    except (Unusable, EmbeddedAWSError) as error:
+    except (UsageFault, EmbeddedAWSError) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -96,34 +96,34 @@ def _has_libraries() -> bool:
 
 
 def _run_with_libraries(arguments: Sequence[str]) -> int:
-    """Run the same in hatch's environment with the libraries; return its exit code."""
+    """Run the command in hatch's environment with the libraries; return its exit code."""
     hatch = shutil.which("hatch")
     if hatch is None or "HATCH_ENV_ACTIVE" not in os.environ:
-        raise Unusable(
+        raise UsageFault(
             "The libraries are not installed. Run  pip install 'stsnb[demo,libraries]'  and try again."
         )
     command = [hatch, "run", "demo-all:start", *arguments]
-    if os.name == "posix":  # with its parent out of the way, Ctrl-C and SIGTERM reach it as they reach this
+    if os.name == "posix":  # replacing this process, so that Ctrl-C and SIGTERM reach it
         os.execv(hatch, command)
     return subprocess.run(command, check=False).returncode
 
 
 def _on(path: Path) -> list[str]:
-    # Not the file alone: the address that is printed, for who has no browser here, leads to it as well.
+    # As a default URL: the URL that is printed, for a browser elsewhere, opens the notebook as well.
     return [f"--ServerApp.root_dir={path.parent}", f"--LabApp.default_url=/lab/tree/{path.name}"]
 
 
 def _as_root() -> list[str]:
-    """Return what JupyterLab wants to be told in a container, where everybody is root."""
+    """Return the option that JupyterLab needs to run as root, as in a container."""
     return ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
 
 
 def open_lab(path: Path, options: Sequence[str]) -> int:
-    """Run JupyterLab on the notebook until it ends, or until Ctrl-C; return its exit code, 0 for Ctrl-C."""
+    """Run JupyterLab with the notebook until it ends, or until Ctrl-C; return its exit code, 0 for Ctrl-C."""
     with EmbeddedAWS() as aws:
         print(ABOUT.strip(), "\nOpening JupyterLab. Ctrl-C stops everything.\n", sep="\n", flush=True)
-        # A session of its own: Ctrl-C comes here alone, and JupyterLab gets a SIGTERM, at which it stops its
-        # kernels without asking whether it should.
+        # In a session of its own, so that Ctrl-C reaches this process only: JupyterLab gets a SIGTERM, on which it
+        # stops its kernels without a question.
         lab = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", *_on(path), *_as_root(), *options],
             cwd=path.parent,
@@ -167,27 +167,26 @@ def run(path: Path) -> int:
         try:
             execute(path, aws.child_environment(), on_start=show, on_end=show_outputs)
         except CellExecutionError:
-            print(f"A cell of {path.name} failed; its error stands above.", file=sys.stderr)
+            print(f"A cell of {path.name} failed. See its error above.", file=sys.stderr)
             return 1
         except (CellTimeoutError, DeadKernelError) as error:
-            print(f"{path.name} was not finished: {error}", file=sys.stderr)
+            print(f"Couldn't finish {path.name}: {error}", file=sys.stderr)
             return 1
     return 0
 
 
 def _notebook(name: str) -> Path:
-    """Return the named notebook's path, or the quickstart's: beside the package, else in the current folder."""
+    """Return the path of a notebook; without a name, of the quickstart of this checkout or the current folder."""
     if name:
         if not Path(name).is_file():
-            raise Unusable(f"There is no notebook {name}. Give the path of an .ipynb file.")
+            raise UsageFault(f"Notebook not found: {name}. Pass the path of an .ipynb file.")
         return Path(name).resolve()
     for home in (Path(__file__).parents[2], Path.cwd()):
         path = home / "notebooks" / "quickstart.ipynb"
         if path.is_file():
             return path.resolve()
-    raise Unusable(
-        "There is no notebooks/quickstart.ipynb here. Run this in a checkout of stsnb, or name a notebook "
-        "with --execute."
+    raise UsageFault(
+        "notebooks/quickstart.ipynb not found. Run this in a checkout of stsnb, or pass --execute NOTEBOOK."
     )
 
 

@@ -1,4 +1,4 @@
-"""The files in the buckets: a month of deliveries from four warehouses, invented, and the same at every start."""
+"""The files in the buckets: a month of invented deliveries from four warehouses, the same at every start."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import random
 from typing import NamedTuple
 
 WAREHOUSES = {"Seoul": 5, "Busan": 4, "Incheon": 3, "Daejeon": 2}
-"""Each city's warehouse, with how many deliveries leave it on a quiet day."""
+"""The warehouse of each city, with its fewest deliveries on a working day."""
 
 CARRIERS = {"Blue Crane": 2_900, "Hangang Parcel": 2_500, "Magpie": 2_200, "Tideline": 1_900}
-"""Each carrier, with what it takes for a parcel before the weight counts, in won."""
+"""Each carrier, with its price for a parcel without the part for the weight, in won."""
 
 
 class Delivery(NamedTuple):
-    """One parcel, as it stands in the files.
+    """One parcel, a row of the files.
 
-    ``delay_hours`` is how much later than promised it came; below zero, it came early.
+    ``delay_hours`` is the time by which it was late; negative if it was early.
     """
 
     date: dt.date
@@ -34,8 +34,8 @@ class Delivery(NamedTuple):
 def deliveries(year: int, month: int) -> list[Delivery]:
     """Return the deliveries of one month, in the order in which they left.
 
-    There is something to find in them: Mondays, when the parcels of the weekend leave, are slow everywhere, and
-    since 2026 the cheapest carrier is late out of Busan.
+    The data have two patterns to find: deliveries are slower on Mondays, when the parcels of the weekend leave, and
+    since 2026 the cheapest carrier is late from Busan.
     """
     chance = random.Random(f"{year}-{month}")
     rows: list[Delivery] = []
@@ -76,7 +76,7 @@ def as_csv(rows: list[Delivery]) -> bytes:
 
 
 def as_report(rows: list[Delivery]) -> bytes:
-    """Return how many parcels left each warehouse and what they cost, as CSV, in UTF-8."""
+    """Return the number and the cost of each warehouse's parcels as CSV, in UTF-8."""
     lines = ["warehouse,deliveries,cost_krw"]
     for warehouse in WAREHOUSES:
         costs = [row.cost_krw for row in rows if row.warehouse == warehouse]
@@ -85,11 +85,11 @@ def as_report(rows: list[Delivery]) -> bytes:
 
 
 def as_parquet(rows: list[Delivery]) -> bytes:
-    """Return the rows as a Parquet file, each date as a timestamp: pandas has no type for a date alone."""
+    """Return the rows as a Parquet file with dates as timestamps, since pandas has no type for dates."""
     import pyarrow.csv  # type: ignore[import-untyped]
     import pyarrow.parquet  # type: ignore[import-untyped]
 
-    # By way of CSV, since pyarrow imports pandas to look at Python values: 1 s of the 3 that starting took.
+    # Through CSV: for Python values pyarrow would import pandas, 1 s of the 3 s of a start.
     types = pyarrow.csv.ConvertOptions(column_types={"date": pyarrow.timestamp("ms")})
     file = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.csv.read_csv(io.BytesIO(as_csv(rows)), convert_options=types), file)
@@ -97,9 +97,9 @@ def as_parquet(rows: list[Delivery]) -> bytes:
 
 
 def as_delta_log(name: str, size: int) -> bytes:
-    """Return the log by which a folder with one Parquet file of deliveries is a table of Delta Lake.
+    """Return the log that makes a folder with one Parquet file of deliveries a table of Delta Lake.
 
-    It is written by hand, since the library that writes it is not needed for anything else here.
+    It is written by hand, so that the demo does not need deltalake.
     """
     types = {"warehouse": "string", "carrier": "string", "weight_kg": "double", "cost_krw": "long"}
     columns = [

@@ -1,4 +1,4 @@
-"""EmbeddedAWS: the child process from its parent's side, and the environment that leads AWS clients to it."""
+"""EmbeddedAWS: starts the embedded AWS in a child process, and makes the environment for its clients."""
 
 from __future__ import annotations
 
@@ -19,27 +19,26 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 START_TIMEOUT = 60.0
-"""Seconds that the child may take until it serves; 2 is usual."""
+"""The most seconds until the child serves; 2 are usual."""
 
 STOP_TIMEOUT = 5.0
-"""Seconds that the child may take to end before it is killed; it has nothing to save."""
+"""The most seconds until the child ends; then it is killed, since it has nothing to save."""
 
 
 class EmbeddedAWSError(RuntimeError):
-    """The embedded AWS did not start; the message ends with what its process wrote last."""
+    """The embedded AWS did not start; the message ends with the last lines of its process."""
 
 
 class EmbeddedAWS:
-    """An AWS of its own for as long as the ``with`` statement lasts, seeded with `stsnb.demo.world`.
+    """An embedded AWS with the contents of `stsnb.demo.world`, which runs during a ``with`` statement.
 
-    It listens on 127.0.0.1 only. Neither ``os.environ`` nor the home folder is changed, and no ``AWS_*`` variable
-    or file of the user's has an influence on it. The thread that enters it owns it; the attributes may be read
-    from any thread.
+    It listens on 127.0.0.1 only. It changes neither ``os.environ`` nor the home folder, and ignores the user's
+    ``AWS_*`` variables and files. It belongs to the thread that enters it; any thread may read its attributes.
 
     Attributes
     ----------
     endpoint_url : str
-        Where it listens, such as ``http://127.0.0.1:41234``.
+        Its URL, such as ``http://127.0.0.1:41234``.
     folder : pathlib.Path
         A temporary folder with the ``config`` and ``credentials`` of the user ``myid``.
 
@@ -56,7 +55,7 @@ class EmbeddedAWS:
 
     def __enter__(self) -> EmbeddedAWS:
         with contextlib.ExitStack() as stack:
-            # Windows may still hold the log for a moment: a leftover is better than an error on the way out.
+            # Windows may still have the log open for a moment: a file left over is better than an error.
             folder = tempfile.TemporaryDirectory(prefix="stsnb-demo-", ignore_cleanup_errors=True)
             self.folder = Path(stack.enter_context(folder))
             answer = stack.enter_context(_served(self.folder / "server.log"))
@@ -76,7 +75,7 @@ class EmbeddedAWS:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that lead AWS clients here, as the user ``myid``."""
+        """The variables for AWS clients that use it as the user ``myid``."""
         return {
             "AWS_CONFIG_FILE": str(self.folder / "config"),
             "AWS_SHARED_CREDENTIALS_FILE": str(self.folder / "credentials"),
@@ -85,16 +84,16 @@ class EmbeddedAWS:
         }
 
     def child_environment(self) -> dict[str, str]:
-        """Return an environment for a child process: this one, with `environment` for all its ``AWS_*``."""
+        """Return an environment for a child process: this process's, with `environment` in place of its ``AWS_*``."""
         child = without_aws(os.environ.copy())
         direct = child.get("no_proxy", child.get("NO_PROXY", ""))
-        # A company's proxy cannot know this computer's loopback. Some clients read one spelling, some the other.
+        # A proxy can't reach this computer's loopback. Both spellings, since some clients read only one.
         child["no_proxy"] = child["NO_PROXY"] = f"{direct},127.0.0.1".lstrip(",")
         return {**child, **self.environment}
 
     @property
     def secret_access_key(self) -> str:
-        """The secret of ``myid``, so that a test can search for it where it must not be."""
+        """The secret access key of ``myid``, so that a test can search for it in outputs."""
         return self._user.secret_access_key
 
     def client(self, service: str) -> Any:
@@ -109,8 +108,8 @@ class EmbeddedAWS:
         import botocore.session
         from botocore.config import Config
 
-        # A session that reads no variable and no file: each setting keeps its default (see
-        # botocore.session.Session.SESSION_VARIABLES for the tuple's order).
+        # A session that reads neither variables nor files: each setting keeps its default. The order of the tuple is
+        # that of botocore.session.Session.SESSION_VARIABLES.
         settings = {
             name: (None, None, default, convert)
             for name, (_, _, default, convert) in botocore.session.Session.SESSION_VARIABLES.items()
@@ -140,14 +139,14 @@ class EmbeddedAWS:
 
 
 def without_aws(variables: dict[str, str]) -> dict[str, str]:
-    """Return the variables without those that tell AWS clients who they are and where to go."""
+    """Return the variables without the ``AWS_*`` ones."""
     return {name: value for name, value in variables.items() if not name.upper().startswith("AWS_")}
 
 
 @contextlib.contextmanager
 def _served(log: Path) -> Iterator[Any]:
-    """Run the child, and give what it says once it serves."""
-    # The user's files, proxies and moto's own settings would change what is served.
+    """Run the child, and yield its first line once it serves."""
+    # The user's files and proxies, and settings of moto, would change the responses.
     variables = {
         name: value
         for name, value in without_aws(os.environ.copy()).items()
@@ -163,20 +162,20 @@ def _served(log: Path) -> Iterator[Any]:
             stdout=subprocess.PIPE,
             stderr=stderr,
             env=variables,
-            cwd=Path(__file__).parents[2],  # where this very stsnb can be imported from
+            cwd=Path(__file__).parents[2],  # so that the child imports this stsnb
         )
     try:
         assert child.stdout is not None
-        # A pipe has no timeout of its own on Windows; a child that is killed closes it.
-        late = threading.Timer(START_TIMEOUT, child.kill)
-        late.start()
+        # Reading a pipe has no timeout on Windows; killing the child closes it.
+        timeout = threading.Timer(START_TIMEOUT, child.kill)
+        timeout.start()
         try:
             answer = child.stdout.readline()
         finally:
-            late.cancel()
+            timeout.cancel()
         if not answer:
             child.wait()
-            raise EmbeddedAWSError(_why_not(log.read_text(encoding="utf-8", errors="replace")))
+            raise EmbeddedAWSError(_start_fault(log.read_text(encoding="utf-8", errors="replace")))
         yield json.loads(answer)
     finally:
         child.terminate()
@@ -190,8 +189,8 @@ def _served(log: Path) -> Iterator[Any]:
                 pipe.close()
 
 
-def _why_not(log: str) -> str:
+def _start_fault(log: str) -> str:
     tail = "\n".join(log.strip().splitlines()[-15:])
     if "ModuleNotFoundError" in tail:
-        return f"The embedded AWS lacks a package: run  pip install 'stsnb[demo]'  and try again.\n{tail}"
+        return f"A package of the embedded AWS is not installed. Run  pip install 'stsnb[demo]'  and try again.\n{tail}"
     return f"The embedded AWS did not start. Its process wrote:\n{tail or '(nothing)'}"

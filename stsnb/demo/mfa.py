@@ -1,8 +1,8 @@
-"""MFA on the embedded AWS: codes that are not good twice in a row, and the sessions that they buy.
+"""MFA in the embedded AWS: codes that are accepted once, and the sessions of GetSessionToken.
 
-Left alone, moto 5.2.5 takes any code and none, and answers GetSessionToken with keys that it does not know
-itself. Here any six digits are a code, as nobody carries a device for a demo. The last one is not good again, and
-what a session does counts as done with MFA.
+moto 5.2.5 accepts any code and none, and returns keys from GetSessionToken that it then refuses. Here any six digits are
+a code, since a demo has no device. The last code is refused if it is used again, and the calls of a session count as made
+with MFA.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from moto.sts.responses import TokenResponse
 from moto.sts.utils import random_session_token
 from moto.utilities.utils import get_partition
 
-#: What a trust policy's condition calls it.
+#: The condition key of trust policies.
 PRESENT = "aws:MultiFactorAuthPresent"
 
-#: The last code that each device gave: all of them would keep a notebook from running twice.
+#: The last code of each device; not all of them, so that a notebook can be run twice.
 _last: dict[str, str] = {}
 
 
 @dataclass
 class UserSession:
-    """What GetSessionToken gave to a user; moto's `AccessKey` and a token."""
+    """A session from GetSessionToken: moto's `AccessKey` and a token."""
 
     owner: str
     access_key_id: str
@@ -43,7 +43,7 @@ _sessions: dict[str, UserSession] = {}
 
 
 class UserSessionKey(access_control.IAMUserAccessKey):
-    """The key of a user's session: it may what the user may."""
+    """The key of a user's session, with the permissions of the user."""
 
     def __init__(self, account_id: str, partition: str, access_key_id: str, headers: dict[str, str]) -> None:
         self._session = _sessions[access_key_id]
@@ -52,18 +52,18 @@ class UserSessionKey(access_control.IAMUserAccessKey):
         super().__init__(account_id, partition, self._session.owner, {})
 
     def create_credentials(self) -> Credentials:
-        """Return the keys that the signature is checked with."""
+        """Return the keys to check the signature with."""
         session = self._session
         return Credentials(session.access_key_id, session.secret_access_key, session.token)
 
 
 def is_given(access_key: object, data: Mapping[str, object]) -> bool:
-    """Say whether a request is made with MFA: by its caller's session, or by a code of its own."""
+    """Return whether a request is made with MFA: with a session from GetSessionToken, or with a code."""
     return isinstance(access_key, UserSessionKey) or "TokenCode" in data
 
 
 def install() -> None:
-    """Have moto do all this."""
+    """Change moto to behave so."""
     create_access_key = access_control.create_access_key
     assume_role, identity = TokenResponse.assume_role, STSBackend.get_caller_identity
 
@@ -112,6 +112,6 @@ def _use_code(response: TokenResponse) -> None:
     if serial_number is None and code is None:
         return
     if not re.fullmatch(r"\d{6}", code or "") or _last.get(serial_number) == code:
-        told = "MultiFactorAuthentication failed with invalid MFA one time pass code."
-        raise STSClientError("AccessDenied", told)
+        message = "MultiFactorAuthentication failed with invalid MFA one time pass code."
+        raise STSClientError("AccessDenied", message)
     _last[serial_number] = code

@@ -1,4 +1,4 @@
-"""A notebook, run from top to bottom in a kernel of this interpreter, and what a reader sees of it as text."""
+"""Runs a notebook in a kernel of this interpreter, and returns its outputs as text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 CELL_TIMEOUT = 300
-"""Seconds that one cell may take. The first that imports pandas on a cold disk takes ten."""
+"""The most seconds for one cell. The first import of pandas from a cold disk takes ten."""
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -27,7 +27,7 @@ def execute(
     on_start: Callable[[NotebookNode], None] | None = None,
     on_end: Callable[[NotebookNode], None] | None = None,
 ) -> NotebookNode:
-    """Run every cell of a notebook in a new kernel, in the notebook's folder. The file stays as it is.
+    """Run all cells of a notebook in a new kernel, in the notebook's folder. The file is not changed.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def execute(
     environment
         All variables of the kernel's process, as from `EmbeddedAWS.child_environment`.
     on_start, on_end
-        Called with each cell when its turn comes, and with each code cell once its outputs are complete.
+        Called with each cell before it runs, and with each code cell once its outputs are complete.
 
     Returns
     -------
@@ -46,9 +46,9 @@ def execute(
     Raises
     ------
     nbclient.exceptions.CellExecutionError
-        A cell failed; `on_end` has seen its error.
+        If a cell fails, after `on_end` was called with its error.
     nbclient.exceptions.DeadKernelError, nbclient.exceptions.CellTimeoutError
-        The kernel went away, or a cell took longer than `CELL_TIMEOUT`.
+        If the kernel dies, or a cell takes longer than `CELL_TIMEOUT`.
     KeyboardInterrupt
         On Ctrl-C, once the kernel is stopped.
     """
@@ -61,35 +61,35 @@ def execute(
         return None if call is None else lambda cell, **_: call(cell)
 
     path = Path(path).resolve()
-    # Without folders to look in, "python3" is ipykernel's own spec: the interpreter that runs this. A user's
-    # ~/.local/share/jupyter/kernels/python3 may be another.
+    # Without folders to search, "python3" is ipykernel's own spec: this interpreter. A user's
+    # ~/.local/share/jupyter/kernels/python3 may be another one.
     kernel = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
     client = NotebookClient(
         nbformat.read(path, as_version=4),  # type: ignore[no-untyped-call]
         km=kernel,
         timeout=CELL_TIMEOUT,
         resources={"metadata": {"path": str(path.parent)}},
-        extra_arguments=["--log-level=CRITICAL"],  # what the kernel logs is no part of the notebook
+        extra_arguments=["--log-level=CRITICAL"],  # the kernel's log is not part of the notebook
         on_cell_start=hook(on_start),
         on_cell_executed=hook(on_end),
     )
-    # A manager that is handed in is not stopped by nbclient unless it is told to.
+    # nbclient stops a manager that it did not create only with cleanup_kc.
     return _in_a_thread(client.async_execute(env=dict(environment), cleanup_kc=True))
 
 
 def _in_a_thread(coroutine: Coroutine[Any, Any, NotebookNode]) -> NotebookNode:
     """Run the coroutine away from the main thread, and cancel it on Ctrl-C.
 
-    In the main thread nbclient takes over SIGINT and SIGTERM, fails on them with an AssertionError (0.11), and
-    does not give them back.
+    In the main thread nbclient handles SIGINT and SIGTERM, fails on them with an AssertionError (0.11), and does not
+    restore the earlier handlers.
     """
-    loop = asyncio.SelectorEventLoop()  # the kind that zmq needs, on Windows too
+    loop = asyncio.SelectorEventLoop()  # the class that zmq needs, on Windows too
 
     async def run() -> NotebookNode:
         try:
             return await coroutine
         finally:
-            left = asyncio.all_tasks() - {task}  # what watched the kernel, if nbclient was cancelled
+            left = asyncio.all_tasks() - {task}  # those that watch the kernel, if nbclient was cancelled
             for each in left:
                 each.cancel()
             await asyncio.gather(*left, return_exceptions=True)
@@ -108,7 +108,7 @@ def _in_a_thread(coroutine: Coroutine[Any, Any, NotebookNode]) -> NotebookNode:
 
 
 def as_text(output: Mapping[str, Any]) -> str:
-    """Return what a reader of plain text sees of a cell's output: a stream, a value, or an error."""
+    """Return a cell's output (a stream, a value or an error) as plain text."""
     kind = output["output_type"]
     if kind == "stream":
         text = output["text"]

@@ -1,7 +1,7 @@
-"""The child process: moto on a loopback port, seeded, with authorization on, until its stdin ends.
+"""The child process: serves moto with authorization on a loopback port until its stdin ends.
 
-It says on stdout, as one line of JSON, where it listens and which access keys it made. It must not outlive its
-parent, however that ends; a pipe that reaches its end says so on every platform.
+It writes its URL and the access keys to stdout, as one line of JSON. The end of stdin is the end of its parent on every
+platform, however the parent ends.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from .world import REGION, seed
 
 
 class IAMRequest(access_control.IAMRequest):
-    """A request whose trust policies are read as AWS reads them.
+    """A request whose trust policies are evaluated as AWS evaluates them.
 
-    Left alone, moto 5.2.5 answers the seed's trust policy with HTTP 500, since one of its statements names a
-    service only. It also lets a statement about somebody else deny the request, knows a role's session by its
-    session ARN only, takes a condition on an external id for met when none is given, and assumes roles that
-    nobody made. The rules: IAM's user guide, "AWS JSON policy elements: Principal".
+    moto 5.2.5 fails with HTTP 500 on a trust policy with a statement that names a service only. It also lets a
+    statement for another principal deny the request, matches a role's session by its session ARN only, takes a
+    condition on an external id as met without one, and assumes roles that don't exist. The rules: IAM user guide, "AWS
+    JSON policy elements: Principal".
     """
 
     def _is_assuming_role_operation(self, resource_arn: str) -> bool:  # noqa: ARG002 (moto's signature)
@@ -46,7 +46,7 @@ class IAMRequest(access_control.IAMRequest):
         effects = {
             statement["Effect"]
             for statement in trust["Statement"]
-            if self._is_named_by(statement.get("Principal", {}))
+            if self._matches(statement.get("Principal", {}))
             and {key for keys in statement.get("Condition", {}).values() for key in keys} <= given.keys()
             and access_control.IAMPolicyStatement(statement).is_action_permitted(
                 self._action, role_arn, incoming_condition_values=given
@@ -55,22 +55,22 @@ class IAMRequest(access_control.IAMRequest):
         }
         return effects == {"Allow"}
 
-    def _is_named_by(self, principal: str | dict[str, str | list[str]]) -> bool:
-        """Say whether a statement's Principal means the caller: by name, by role, by account, or anybody."""
+    def _matches(self, principal: str | dict[str, str | list[str]]) -> bool:
+        """Return whether a statement's Principal matches the caller: its ARN, role or account, or ``*``."""
         named = principal if isinstance(principal, str) else principal.get("AWS", [])
         caller = self._access_key.arn
         partition, account = caller.split(":")[1], caller.split(":")[4]
-        means = {"*", caller, account, f"arn:{partition}:iam::{account}:root"}
+        matching = {"*", caller, account, f"arn:{partition}:iam::{account}:root"}
         if isinstance(self._access_key, access_control.AssumedRoleAccessKey):
-            means.add(f"arn:{partition}:iam::{account}:role/{caller.split('/')[-2]}")
-        return not means.isdisjoint([named] if isinstance(named, str) else named)
+            matching.add(f"arn:{partition}:iam::{account}:role/{caller.split('/')[-2]}")
+        return not matching.isdisjoint([named] if isinstance(named, str) else named)
 
 
 def main() -> None:
     """Serve until stdin ends."""
-    # Ctrl-C reaches every process of the terminal; this one goes last, when its parent lets it go.
+    # Ctrl-C reaches all processes of the terminal; this one ends when its parent ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent, sys.stdout = sys.stdout, sys.stderr  # moto prints too
+    parent, sys.stdout = sys.stdout, sys.stderr  # moto prints to stdout
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line for each request
     access_control.IAMRequest = IAMRequest  # type: ignore[misc]
     mfa.install()
@@ -81,7 +81,7 @@ def main() -> None:
     endpoint_url = f"http://{host}:{port}"
 
     def client(service: str) -> Any:
-        # Authorization is still off: any key will do.
+        # Authorization is still off: any key is accepted.
         return boto3.client(
             service,  # type: ignore[call-overload]
             region_name=REGION,

@@ -1,4 +1,4 @@
-"""The world that the demo starts with: who may assume which role, and what each role may read."""
+"""The contents of the embedded AWS: users, roles with their policies, and buckets."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/{ROLE_NAME}"
 BUCKET = "s3-fileserver"
 CSV_KEY = "deliveries/2026-10.csv"
 PARQUET_KEY = "deliveries/2026-10.parquet"
-#: A table of Delta Lake: one file, and the log that names it.
+#: A table of Delta Lake: one file, and its log.
 TABLE_KEYS = ("table/2026-10.parquet", "table/_delta_log/00000000000000000000.json")
 
 ARCHIVE_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/role-for-archive"
 ARCHIVE_BUCKET = "s3-archive"
 ARCHIVE_KEY = "deliveries/2025-10.parquet"
 
-#: Trusts the role that reads the deliveries, and not the user: it is for a chain.
+#: Trusts the role that reads the deliveries, not the user: for role chaining.
 REPORTS_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/role-for-reports"
 REPORTS_BUCKET = "s3-reports"
 REPORTS_KEY = "2026/deliveries-by-warehouse.csv"
@@ -39,10 +39,10 @@ REPORTS_KEY = "2026/deliveries-by-warehouse.csv"
 COSTS_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/role-for-costs"
 COSTS_BUCKET = "s3-costs"
 COSTS_KEY = "2026-10.csv"
-#: The user's device; the embedded AWS takes any six digits for its code, and none twice in a row.
+#: The user's MFA device; the embedded AWS accepts any six digits as its code, but none twice in a row.
 MFA_SERIAL_NUMBER = f"arn:aws:iam::{ACCOUNT_ID}:mfa/{USER_NAME}"
 
-#: The profiles of ``~/.aws/config`` beside the user's own, which is the default one.
+#: The profiles of ``~/.aws/config`` in addition to the user's default profile.
 PROFILES: dict[str, dict[str, str]] = {
     "deliveries": {
         "role_arn": ROLE_ARN,
@@ -68,26 +68,26 @@ PAYROLL_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/role-for-payroll"
 
 @dataclass(frozen=True)
 class AccessKey:
-    """A user's long-term access key; its repr leaves the secret out."""
+    """A user's long-term access key; its repr has no secret."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
 
 
 def policy(*statements: dict[str, Any]) -> str:
-    """Return a policy document that consists of statements that allow."""
+    """Return a policy document of Allow statements."""
     return json.dumps(
         {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **each} for each in statements]}
     )
 
 
 def trust_in(*principals: dict[str, str]) -> str:
-    """Return the trust policy of a role that each of the principals may assume, one statement for each."""
+    """Return a trust policy with one statement for each principal that may assume the role."""
     return policy(*({"Principal": each, "Action": "sts:AssumeRole"} for each in principals))
 
 
 def reading(bucket: str) -> str:
-    """Return the policy of a role that may list all buckets, and read one of them."""
+    """Return the policy of a role that may list all buckets and read one of them."""
     return policy(
         {"Action": "s3:ListAllMyBuckets", "Resource": "*"},
         {"Action": ["s3:ListBucket", "s3:GetBucketLocation"], "Resource": f"arn:aws:s3:::{bucket}"},
@@ -96,12 +96,12 @@ def reading(bucket: str) -> str:
 
 
 def seed(client: Callable[[str], Any]) -> tuple[AccessKey, AccessKey]:
-    """Make the users, the roles and the buckets.
+    """Create the users, the roles and the buckets.
 
     Parameters
     ----------
     client
-        Returns a boto3 client of the service that it is given, one that may do everything.
+        Returns a boto3 client of a service, with all permissions.
 
     Returns
     -------
@@ -130,14 +130,14 @@ def seed(client: Callable[[str], Any]) -> tuple[AccessKey, AccessKey]:
     myid = user(USER_NAME, policy({"Action": ["sts:AssumeRole", "sts:GetSessionToken"], "Resource": "*"}))
     iam.create_user(UserName=PAYROLL_OFFICER_ARN.rpartition("/")[2])
 
-    # The seed's trust policy, statement by statement: S3 itself, and the user.
+    # Two statements: the service S3, and the user.
     trust_in_myid = trust_in({"Service": "s3.amazonaws.com"}, {"AWS": USER_ARN})
     for arn, name in ((ROLE_ARN, BUCKET), (ARCHIVE_ROLE_ARN, ARCHIVE_BUCKET)):
         iam.put_role_policy(
             RoleName=role(arn, trust_in_myid), PolicyName=f"read-{name}", PolicyDocument=reading(name)
         )
     role(PAYROLL_ROLE_ARN, trust_in({"AWS": PAYROLL_OFFICER_ARN}))
-    # A role in a chain needs what a user needs: the trust of the next one, and the right to assume it.
+    # As a user does, a role in a chain needs the trust of the next role and the permission to assume it.
     iam.put_role_policy(
         RoleName=ROLE_NAME,
         PolicyName="go-on-to-reports",
@@ -168,7 +168,7 @@ def seed(client: Callable[[str], Any]) -> tuple[AccessKey, AccessKey]:
         table = {file: parquet, log: as_delta_log(file.rpartition("/")[2], len(parquet))}
         bucket(BUCKET, {CSV_KEY: as_csv(month), PARQUET_KEY: parquet, **table})
         bucket(ARCHIVE_BUCKET, {ARCHIVE_KEY: as_parquet(archived)})
-    else:  # pyarrow is as large as all else that the quickstart needs, which reads CSV alone
+    else:  # the quickstart reads CSV only, and pyarrow is as large as all that it needs
         bucket(BUCKET, {CSV_KEY: as_csv(month)})
         bucket(ARCHIVE_BUCKET, {ARCHIVE_KEY.replace(".parquet", ".csv"): as_csv(archived)})
     return admin, myid

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.error import UsageError as _Base
 else:
-    # IPython's base class marks an error of the user, where IPython is: in a notebook or a terminal of IPython it has
-    # been imported long before. A script without IPython does not import it (200 ms) for the sake of an error.
+    # IPython shows its UsageError without a traceback. In a notebook or a terminal of IPython it has been imported
+    # already; a script without IPython does not import it, which takes 200 ms.
     _Base = getattr(sys.modules.get("IPython.core.error"), "UsageError", Exception)
 
 
@@ -29,11 +29,11 @@ class AssumeRoleError(_Base):
     advice : str
         One sentence on what to do.
     code : str, optional
-        STS's error code, where STS answered.
+        STS's error code, if STS answered.
     said : str, optional
-        The server's own words, without secrets.
+        The server's message, without secrets.
     statement : dict, optional
-        The statement of a trust policy that would let the identity in, ready to paste.
+        The statement that the trust policy needs, ready to paste.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class AssumeRoleError(_Base):
         return "\n".join(parts)
 
     def _render_traceback_(self) -> list[str]:
-        # IPython's protocol for exceptions that show themselves. A subclass of UsageError would get a full
-        # traceback otherwise, and one printed to stderr would not stop papermill, which looks for an error.
+        # IPython's protocol for exceptions that render their own traceback. A subclass of UsageError would get a full
+        # one otherwise; text on stderr would not stop papermill, which looks for an error output.
         sentences, *rest = str(self).removeprefix(self.happened).lstrip(" ").split("\n")
         lines = _wrapped(f"{type(self).__name__}: {self.happened}") + _wrapped(sentences)
         lines[0] = lines[0].replace(type(self).__name__, f"\x1b[31m{type(self).__name__}\x1b[0m", 1)

@@ -23,11 +23,11 @@ _log = logging.getLogger(__name__)
 PATH = "/credentials"
 #: The longest request, in bytes, and the longest time until it is complete, in seconds.
 REQUEST_BYTES, REQUEST_SECONDS = 8192, 2.0
-#: How long a request waits for a renewal, in seconds: less than an SDK's time-out (JavaScript 1 s, botocore 2 s),
-#: so that it gets an answer before it tries again.
+#: How long a request waits for a renewal, in seconds: less than an SDK's timeout (JavaScript 1 s, botocore 2 s), so
+#: that it is answered before the SDK retries.
 PATIENCE_SECONDS = 0.8
-#: The pause between two looks for an answer that is not ready, in seconds.
-_LOOK_SECONDS = 0.02
+#: The pause between two calls for an answer that is not ready, in seconds.
+_POLL_SECONDS = 0.02
 #: The most connections at a time; beyond it the oldest is closed. Each uses one of the process's file descriptors,
 #: which are often limited to 1,024.
 CONNECTIONS = 200
@@ -35,7 +35,7 @@ CONNECTIONS = 200
 # answer before it is the oldest.
 _ACCEPTED_AT_ONCE = 16
 _BACKLOG = 1024
-_HOST = "127.0.0.1"  # also accepted without the port, as the AWS CRT sends it: a rebound DNS name can't look like it
+_HOST = "127.0.0.1"  # also accepted without the port, as the AWS CRT sends it: a rebound DNS name is never equal to it
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class CredentialServer:
                         self._accept(listener)
                     elif (connection := self._open.get(key.fileobj)) is not None:  # type: ignore[call-overload]
                         self._serve(connection)
-                self._look()
+                self._answer_waiting()
         finally:
             for held in (listener, self._wake, *self._open):
                 held.close()
@@ -183,7 +183,7 @@ class CredentialServer:
         if not self._open:
             return None
         if any(connection.waits for connection in self._open.values()):
-            return _LOOK_SECONDS
+            return _POLL_SECONDS
         return max(0.0, min(connection.until for connection in self._open.values()) - time.monotonic())
 
     def _accept(self, listener: socket.socket) -> None:
@@ -197,14 +197,14 @@ class CredentialServer:
             except OSError:  # the process has no file descriptor left
                 if self._open:
                     self._close(next(iter(self._open)))
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(_POLL_SECONDS)
                 return
             accepted.setblocking(False)
             self._open[accepted] = connection = _Connection(accepted)
             self._serve(connection)  # most requests have arrived by now
 
     def _serve(self, connection: _Connection) -> None:
-        """Continue with a connection that can be read from or written to."""
+        """Read from or write to a connection that is ready."""
         try:
             if connection.reply:
                 self._send(connection)
@@ -226,14 +226,14 @@ class CredentialServer:
             _log.debug("a request failed", exc_info=True)
             self._close(connection.socket)
 
-    def _look(self) -> None:
+    def _answer_waiting(self) -> None:
         """Answer waiting requests that can be answered now, and close connections whose time is over."""
         if not self._open:
             return
         now = time.monotonic()
         for connection in list(self._open.values()):
             if connection.waits:
-                self._reply(connection, self._ask(connection, patient=now < connection.until))
+                self._reply(connection, self._call_answer(connection, patient=now < connection.until))
             elif now >= connection.until:
                 if connection.done or connection.reply:
                     self._close(connection.socket)
@@ -254,9 +254,9 @@ class CredentialServer:
         if request.method != "GET":
             return _NOT_GET
         connection.token = request.authorization
-        return self._ask(connection, patient=True)
+        return self._call_answer(connection, patient=True)
 
-    def _ask(self, connection: _Connection, *, patient: bool) -> Answer | None:
+    def _call_answer(self, connection: _Connection, *, patient: bool) -> Answer | None:
         try:
             return self._answer(connection.token, patient)
         except Exception:  # noqa: BLE001 # one request must not stop the server

@@ -54,7 +54,7 @@ def _with_subclasses(cls: Any) -> Iterator[Any]:
 
 
 def _is_plain(client: Any) -> bool:
-    """Say whether a default client was made without credentials and endpoint of the user's own."""
+    """Return whether a default client has neither credentials nor an endpoint of the user's own."""
     credentials = client._request_signer._credentials
     if credentials is not None and credentials.method == "explicit":
         return False
@@ -103,7 +103,7 @@ def _add_to_key(cls: Any, name: str, change: bytes) -> None:
 def _cloudpathlib(module: Any) -> None:
     for cls in _with_subclasses(module.S3Client):
         client = cls.__dict__.get("_default_client")
-        # A client that the user has made the default stays: its settings would be lost.
+        # A default client that the user has set stays: its settings would be lost.
         if client is not None and _is_plain(client.client) and not client._extra_args:
             cls._default_client = None
 
@@ -144,8 +144,8 @@ def _pathy(module: Any) -> None:
 
 @_of("rasterio._env", "pyogrio._io", "fiona._env", "osgeo._gdal")
 def _gdal(module: Any) -> None:
-    # GDAL remembers for each URL what it got, a refusal too. Each wheel has a library of its own, which is found
-    # through the extension module that is linked with it.
+    # GDAL caches the response for each URL, errors too. Each wheel has a library of its own, which is found through
+    # the extension module that is linked with it.
     file = str(module.__file__)
     if not file.endswith(".py"):
         clear_cache = ctypes.CDLL(file).VSICurlClearCache
@@ -174,7 +174,7 @@ def _sagemaker(module: Any) -> None:
         if kept is not None:
             del instances[module.SageMakerClient]
         return
-    # Those for a session of the user's own stay, also as the default.
+    # Clients of the user's own sessions stay, also as the default.
     own = [client for key, client in kept.items() if isinstance(key, tuple) and key[0] is not None]
     for key in [key for key, client in kept.items() if not any(client is each for each in own)]:
         del kept[key]

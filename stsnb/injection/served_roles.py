@@ -133,7 +133,7 @@ class ServedRoles:
         for served in list(self._served.values()):
             try:
                 served.overlay.write()
-            except OSError:  # no space left, or the folder was removed: no reason to fail here
+            except OSError:  # no space left, or the folder was removed: the caller goes on
                 continue
 
     def end(self) -> None:
@@ -157,7 +157,7 @@ class ServedRoles:
 
 
 class _Surroundings(NamedTuple):
-    """What else the variables of child processes depend on, beside the role."""
+    """What the variables of child processes depend on, in addition to the role."""
 
     url: str
     config: Path
@@ -221,8 +221,10 @@ _UNKNOWN_TOKEN = Answer.refusal(
 
 
 def _ended(role: AssumedRole) -> str:
-    why = f" and cannot be renewed: {role.renewal_error}" if role.renewal_error else "."
-    return f"The session of the role {role.role_name} ended at {role.expiration:%Y-%m-%d %H:%M:%S} UTC{why}"
+    ended = f"The session of the role {role.role_name} ended at {role.expiration:%Y-%m-%d %H:%M:%S} UTC."
+    if role.renewal_error is None:
+        return f"{ended} Run %assume_role again in the notebook."
+    return f"{ended} Renewal failed: {role.renewal_error}"
 
 
 def _written(response: AssumeRoleResponse, ends: datetime, account_id: str | None) -> bytes:
@@ -235,8 +237,8 @@ def _written(response: AssumeRoleResponse, ends: datetime, account_id: str | Non
     return json.dumps(found if account_id is None else {**found, "AccountId": account_id}).encode()
 
 
-# What SDKs prefer to a container endpoint. A web identity is the notebook's own pod's.
-_BEFORE_AN_ENDPOINT = (
+# SDKs prefer these to a container endpoint. A web identity is the one of the notebook's pod.
+_PREFERRED_TO_AN_ENDPOINT = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -251,7 +253,7 @@ _BEFORE_AN_ENDPOINT = (
 def live_variables(
     url: str, token: str, token_file: Path, config_file: Path, profile: str, environ: Mapping[str, str]
 ) -> dict[str, str | None]:
-    """Return the variables that make a process fetch its credentials from an endpoint, again and again.
+    """Return the variables that make a process fetch its credentials from an endpoint, and fetch them again in time.
 
     Parameters
     ----------
@@ -264,7 +266,7 @@ def live_variables(
     profile : str
         A profile without credentials, so that SDKs do not prefer the user's default profile to the endpoint.
     environ : mapping
-        The environment without what stsnb has put into it.
+        The environment without the variables of stsnb.
 
     Returns
     -------
@@ -273,7 +275,7 @@ def live_variables(
     """
     return {
         **dict.fromkeys(UNSET),
-        **dict.fromkeys(_BEFORE_AN_ENDPOINT),
+        **dict.fromkeys(_PREFERRED_TO_AN_ENDPOINT),
         **past_the_proxy(environ),
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": url,
         "AWS_CONTAINER_AUTHORIZATION_TOKEN": token,
@@ -289,12 +291,12 @@ def past_the_proxy(environ: Mapping[str, str]) -> dict[str, str]:
     Parameters
     ----------
     environ : mapping
-        The environment without what stsnb has put into it.
+        The environment without the variables of stsnb.
 
     Returns
     -------
     dict
-        Values to set; none if no proxy is configured for HTTP, or it leaves out 127.0.0.1 already.
+        Values to set; empty without a proxy for HTTP, or if 127.0.0.1 is excluded already.
     """
     if not any(environ.get(name) for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")):
         return {}

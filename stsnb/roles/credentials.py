@@ -1,4 +1,4 @@
-"""RoleCredentials: a role's keys for botocore, renewed once for all who hold them."""
+"""RoleCredentials: a role's credentials for botocore, renewed once for all their users."""
 
 from __future__ import annotations
 
@@ -18,67 +18,67 @@ from stsnb._threads import in_forked_children, uninterrupted
 from stsnb.sources.credentials import FrozenCredentials
 from stsnb.sts.response import AssumeRoleResponse
 
-#: Renewal begins when this part of a session is left, and at most this many seconds before its end.
+#: Renewal begins when this fraction of a session is left, at most this many seconds before its end.
 RENEW_AT_FRACTION, RENEW_AT_MOST_SECONDS = 1 / 3, 1200
-#: Callers wait for it when this part is left. botocore's windows (900 and 600 s) are longer than a short
-#: session: with 900 seconds they ask STS at every signing.
+#: Callers wait for it when this fraction is left. botocore's windows (900 and 600 s) are longer than a short session:
+#: with 900 seconds they would call STS at every signing.
 WAIT_AT_FRACTION, WAIT_AT_MOST_SECONDS = 1 / 6, 600
-#: With child processes that fetch the keys, it begins earlier, with the first of these that is no larger part of the
-#: session, in seconds: obstore's Boto3CredentialProvider keeps keys for half an hour whatever their end, and botocore
-#: fetches again with less than a quarter of an hour left. A short session would be renewed all the time.
+#: With child processes that fetch the keys it begins earlier: this many seconds before the end, unless that is more than
+#: this fraction of the session, which would then be renewed all the time. obstore's Boto3CredentialProvider keeps keys for
+#: half an hour whatever their expiration, and botocore fetches again with less than a quarter of an hour left.
 READERS_SECONDS, READERS_AT_MOST_FRACTION = (1860, 960), 0.6
-#: The pauses between attempts after a renewal that failed, in seconds: they double up to the longest, and are
-#: shortened by chance by up to half, so that many notebooks do not ask a server that is back all at once.
+#: The pauses between attempts after a failed renewal, in seconds: they double up to the longest, and are shortened by
+#: a random part of up to half, so that many notebooks do not call a recovered server at the same time.
 RETRY_AFTER_SECONDS, RETRY_AT_MOST_SECONDS = 1.0, 60.0
-#: The longest pause once the session has ended, when somebody is kept from working.
+#: The longest pause once the session has ended, in seconds.
 RETRY_AFTER_END_SECONDS = 5.0
 
 
 class RoleCredentials(RefreshableCredentials):
-    """A role's credentials, for botocore: asked for by `renew`, then renewed in time by the kernel's keeper.
+    """A role's credentials for botocore: fetched by `renew`, then renewed in time by the kernel's renewer.
 
-    Any thread may use them; the lock of renewals lets one at a time ask STS.
+    Any thread may use them; the lock of renewals lets one thread at a time call STS.
 
     Parameters
     ----------
-    ask : callable
-        Asks STS once and returns the AssumeRoleResponse.
+    call_sts : callable
+        Calls STS once and returns the AssumeRoleResponse.
     on_renewed : callable
         Called with the new response, by the thread that renewed, under the lock of renewals.
     ended : callable
-        Makes the error for who signs after the end, of the time of the end and of what kept it from being
-        renewed (None if nothing was tried).
+        Makes the exception for a signing after the end, from the time of the end and the error of the last renewal
+        (None if none was tried).
     on_change : callable
-        Called when asking begins and when it has ended, under the lock of renewals.
+        Called before and after each call of STS, under the lock of renewals.
     renewable : bool
-        Whether it may be asked again without a person; if not, the credentials serve to their last second.
+        Whether STS can be called again without the user; if not, the credentials are used to their last second.
     """
 
     def __init__(
         self,
-        ask: Callable[[], AssumeRoleResponse],
+        call_sts: Callable[[], AssumeRoleResponse],
         on_renewed: Callable[[AssumeRoleResponse], None],
         ended: Callable[[datetime, Exception | None], Exception],
         on_change: Callable[[], None],
         *,
         renewable: bool,
     ) -> None:
-        super().__init__("", "", "", datetime.now(timezone.utc), self._not_asked_by_botocore, "assume-role")
+        super().__init__("", "", "", datetime.now(timezone.utc), self._refreshed_by_botocore, "assume-role")
         self._renewal = threading.Lock()
-        self._ask = ask
+        self._call_sts = call_sts
         self._on_renewed = on_renewed
         self._ended = ended
         self._on_change = on_change
         self.renewable = renewable
         #: Whether other processes read the keys, each with a window of its own.
         self.has_readers = False
-        #: Wakes who renews beside the callers; None, or its answer False, where nobody does.
+        #: Wakes the renewer; None without one, False if it is not running.
         self.nudge: Callable[[], bool] | None = None
         self.error: Exception | None = None
-        #: Whether STS is being asked now.
+        #: Whether STS is being called.
         self.asking = False
         self.response: AssumeRoleResponse
-        # Memory that forked children share: they see that the role was dropped after they were forked.
+        # Memory that forked children share, so that they see a drop after the fork.
         self._shared = mmap.mmap(-1, 1) if hasattr(os, "fork") else None
         self._parents: mmap.mmap | None = None
         self._dropped = False
@@ -87,8 +87,8 @@ class RoleCredentials(RefreshableCredentials):
         _ALL.add(self)
 
     @staticmethod
-    def _not_asked_by_botocore() -> NoReturn:
-        raise NotImplementedError("a role renews by its own rules, not by botocore's")
+    def _refreshed_by_botocore() -> NoReturn:
+        raise NotImplementedError("a role is renewed by `renew`, not by botocore")
 
     @property
     def dropped(self) -> bool:
@@ -110,43 +110,43 @@ class RoleCredentials(RefreshableCredentials):
 
     @property
     def due_at(self) -> float:
-        """When STS should be asked next, in seconds of the wall clock."""
+        """When to call STS next, in seconds of the wall clock."""
         return max(self._renew_at, self._retry_at)
 
     @property
     def is_due(self) -> bool:
-        """Whether STS should be asked now."""
+        """Whether to call STS now."""
         return self._is_due()
 
-    def renew(self, ask: Callable[[], AssumeRoleResponse] | None = None) -> None:
-        """Ask STS now.
+    def renew(self, call_sts: Callable[[], AssumeRoleResponse] | None = None) -> None:
+        """Call STS now.
 
         Parameters
         ----------
-        ask : callable, optional
-            Asks in place of the usual way, for this once: with a code that a person has given.
+        call_sts : callable, optional
+            Calls STS instead of the constructor's, this time only: with the user's MFA code, for example.
 
         Raises
         ------
         Exception
-            What `ask` raised; the credentials stay as they are then.
+            What `call_sts` raised; the credentials are unchanged then.
         """
         with self._renewal:
-            self._renew_locked(ask)
+            self._renew_locked(call_sts)
 
     def renew_if_due(self) -> None:
-        """Ask STS if it is time to; a failure is kept in `error`."""
+        """Call STS if it is time to; an exception is kept in `error`."""
         if self._is_due() and self._renewal.acquire(blocking=False):
             try:
                 if self._is_due():
                     self._renew_locked()
-            except Exception as error:  # noqa: BLE001 # kept and shown by the role; the keys in force are still good
+            except Exception as error:  # noqa: BLE001 # shown by the role; its credentials are still valid
                 self.error = error
             finally:
                 self._renewal.release()
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        """Return the keys that hold now; outside the last sixth of the session nobody waits for a renewal.
+        """Return the current keys; callers wait for a renewal in the last sixth of the session only.
 
         Returns
         -------
@@ -155,14 +155,14 @@ class RoleCredentials(RefreshableCredentials):
         Raises
         ------
         Exception
-            If the session has ended and cannot be renewed: that it has, and why.
+            If the session has ended and can't be renewed; the message says why.
         """
         if time.time() >= self._renew_at:
             self._refresh()
         return self._frozen_credentials
 
     def _refresh(self) -> None:
-        """Renew, or have it renewed, if it is time to: botocore calls this from each of its accessors."""
+        """Renew, or wake the renewer, if it is time to; botocore calls this from each of its accessors."""
         now = time.time()
         if now < self._renew_at:
             return
@@ -172,7 +172,7 @@ class RoleCredentials(RefreshableCredentials):
             if self.nudge is None or not self.nudge():
                 self.renew_if_due()
         elif now >= self._retry_at:
-            with self._renewal:  # who waited finds it done, or tried a moment ago
+            with self._renewal:  # after the wait, another thread has just tried
                 pass
             self.renew_if_due()
 
@@ -192,36 +192,36 @@ class RoleCredentials(RefreshableCredentials):
 
     def _is_due(self) -> bool:
         now = time.time()
-        # A wall clock that was set back must not put the renewal off until after the session's end.
+        # A wall clock that was set back must not delay the renewal until after the session's end.
         late = now >= self._renew_at or time.monotonic() >= self._renew_at_monotonic
         return self._may_renew and late and now >= self._retry_at
 
     @property
     def _may_renew(self) -> bool:
-        # A forked child of a process that has dropped the role ends with its session.
+        # A forked child keeps the role until its session ends if the parent has dropped it.
         return self.renewable and not (self._parents is not None and self._parents[0])
 
-    def _renew_locked(self, ask: Callable[[], AssumeRoleResponse] | None = None) -> None:
+    def _renew_locked(self, call_sts: Callable[[], AssumeRoleResponse] | None = None) -> None:
         self.asking = True
         self._on_change()
         try:
-            self._ask_and_take(ask or self._ask)
+            self._call_and_store(call_sts or self._call_sts)
         finally:
             self.asking = False
             self._on_change()
 
-    def _ask_and_take(self, ask: Callable[[], AssumeRoleResponse]) -> None:
+    def _call_and_store(self, call_sts: Callable[[], AssumeRoleResponse]) -> None:
         try:
-            response = ask()
+            response = call_sts()
         except Exception as error:
             self._failed(error)
             raise
 
-        def take() -> None:
-            self._take(response)
+        def store() -> None:
+            self._store(response)
             self._on_renewed(response)
 
-        uninterrupted(take)  # or the environment could be left with keys older than the role's
+        uninterrupted(store)  # or the environment could be left with keys older than the role's
 
     def _failed(self, error: Exception) -> None:
         now = time.time()
@@ -229,18 +229,18 @@ class RoleCredentials(RefreshableCredentials):
         most = RETRY_AT_MOST_SECONDS if now < self._ends_at else RETRY_AFTER_END_SECONDS
         pause = min(most, RETRY_AFTER_SECONDS * 2 ** min(self._failures, 10))
         self._failures += 1
-        self._retry_at = now + pause * random.uniform(0.5, 1.0)  # noqa: S311 # against a stampede, not an attacker
+        self._retry_at = now + pause * random.uniform(0.5, 1.0)  # noqa: S311 # no security depends on it
 
-    def _take(self, response: AssumeRoleResponse) -> None:
+    def _store(self, response: AssumeRoleResponse) -> None:
         now, ends_at = time.time(), response.expiration.timestamp()
         length = max(0.0, ends_at - now)
         renew_before = min(length * RENEW_AT_FRACTION, RENEW_AT_MOST_SECONDS) if self.renewable else 0.0
         if self.has_readers and self.renewable:
-            fitting = [each for each in READERS_SECONDS if length * READERS_AT_MOST_FRACTION >= each]
-            renew_before = max([renew_before, *fitting])
+            allowed = [each for each in READERS_SECONDS if length * READERS_AT_MOST_FRACTION >= each]
+            renew_before = max([renew_before, *allowed])
         wait_before = min(length * WAIT_AT_FRACTION, WAIT_AT_MOST_SECONDS) if self.renewable else 0.0
         keys = response.access_key_id, response.secret_access_key, response.session_token
-        # The fifth part of an ARN; other servers may give something shorter.
+        # The fifth part of an ARN; other servers may return a shorter one.
         account_id = (response.arn.split(":") + [""] * 5)[4] or None
         self.response = response
         self._access_key, self._secret_key, self._token = keys
@@ -249,17 +249,17 @@ class RoleCredentials(RefreshableCredentials):
         self._frozen_credentials = FrozenCredentials(*keys, account_id)
         self.error = None
         self._failures = 0
-        # A server that gives credentials which have ended already is not asked at every signing.
+        # A server that returns expired credentials is not called at every signing.
         self._retry_at = now + RETRY_AFTER_SECONDS if length == 0.0 else 0.0
         self._renew_at_monotonic = time.monotonic() + length - renew_before
         self._ends_at, self._wait_at = ends_at, ends_at - wait_before
-        self._renew_at = ends_at - renew_before  # last: it is what readers look at first
+        self._renew_at = ends_at - renew_before  # last, since readers read it first
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} until {self._expiry_time:%Y-%m-%d %H:%M:%S} UTC>"
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
-        raise TypeError("The credentials of a role are not written anywhere: they stay in this process.")
+        raise TypeError("A role's credentials can't be pickled: they stay in this process.")
 
 
 _ALL: weakref.WeakSet[RoleCredentials] = weakref.WeakSet()

@@ -1,4 +1,4 @@
-"""How a role shows itself where there are no widgets: one line of text, or a card of HTML."""
+"""A role as one line of text and as HTML, for output without widgets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Protocol
 
-#: From here on the room that STS has for session policies and tags is worth a remark: one more may be too much.
+#: From this PackedPolicySize on it is shown: another session policy or tag may exceed STS's limit.
 TELL_SIZE_OVER_PERCENT = 50
 
 _TEMPLATE = Path(__file__).with_name("display.html")
@@ -16,7 +16,7 @@ _EDGES = ("var(--jp-success-color1, #2e7d32)", "var(--jp-warn-color1, #b26a00)")
 
 
 class Shown(Protocol):
-    """What a card tells of a role."""
+    """The attributes of a role that are shown."""
 
     @property
     def role_name(self) -> str: ...  # noqa: D102
@@ -47,7 +47,7 @@ class Shown(Protocol):
 
 
 def text(role: Shown) -> str:
-    """Return one line: role, account, session, what narrows it, absolute expiry in UTC, time left.
+    """Return one line: role, account, session, session policies, absolute expiry in UTC, time left.
 
     Parameters
     ----------
@@ -63,12 +63,12 @@ def text(role: Shown) -> str:
     if not role.renewable:
         parts.append("does not renew itself")
     if role.renewal_error is not None:
-        parts.append(f"renewal fails: {first_line(role.renewal_error)}")
+        parts.append(f"renewal failed: {first_line(role.renewal_error)}")
     return " · ".join(part for part in parts if part)
 
 
 def html(role: Shown) -> str:
-    """Return the same as a card that takes its colours from JupyterLab's theme.
+    """Return the same as HTML in the colours of JupyterLab's theme.
 
     Parameters
     ----------
@@ -78,10 +78,10 @@ def html(role: Shown) -> str:
     Returns
     -------
     str
-        Everything in it is escaped; it has no script, so that it shows in any saved notebook.
+        All values are escaped. It has no script, so that it is shown in any saved notebook.
     """
     error = role.renewal_error
-    notes = remarks(role) + ([] if error is None else [f"renewal fails: {first_line(error)}"])
+    notes = remarks(role) + ([] if error is None else [f"renewal failed: {first_line(error)}"])
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         name=escape(role.role_name),
         arn=escape(role.arn),
@@ -96,7 +96,7 @@ def html(role: Shown) -> str:
 
 
 def remarks(role: Shown) -> list[str]:
-    """Return what a person should know of a role beyond who it is and until when.
+    """Return warnings: the role matches a dangerous pattern, or its session policies and tags are nearly too large.
 
     Parameters
     ----------
@@ -106,18 +106,18 @@ def remarks(role: Shown) -> list[str]:
     Returns
     -------
     list of str
-        In words that begin small: ``take care: it matches *prod*``.
+        In lower case: ``caution: matches *prod*``.
     """
     found = []
     if role.danger is not None:
-        found.append(f"take care: it matches {role.danger}")
+        found.append(f"caution: matches {role.danger}")
     if (role.packed_policy_size or 0) > TELL_SIZE_OVER_PERCENT:
         found.append(f"session policies and tags {role.packed_policy_size} % full")
     return found
 
 
 def left(remaining: timedelta) -> str:
-    """Say how long is left, as exactly as a person wants it.
+    """Return the remaining time as text, in hours and minutes or in seconds.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def _where(role: Shown) -> tuple[str | None, ...]:
 
 
 def via(role: Shown) -> str | None:
-    """Name the roles by which a role was assumed, the first one first.
+    """Return the roles of a chain that lead to a role, the first one first.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def via(role: Shown) -> str | None:
     Returns
     -------
     str or None
-        ``via NAME → NAME``; None for a role that is no chain's.
+        ``via NAME → NAME``; None without a chain.
     """
     names: list[str] = []
     link = role.chained_from
@@ -168,7 +168,7 @@ def _expiry(role: Shown) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """Say what went wrong and what to do; a policy statement and a server's words follow on lines of their own.
+    """Return an error's sentences, without the policy statement and the server's message on the following lines.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""The widgets: the badge and the form. Nothing here is imported before something is shown in a notebook."""
+"""The badge and the form. Imported only when one is shown in a notebook."""

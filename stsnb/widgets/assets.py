@@ -1,4 +1,4 @@
-"""The widgets' JavaScript and CSS, which stand in files of their own beside this one."""
+"""Reads the JavaScript and CSS files of the widgets, which are in this folder."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ _HERE = Path(__file__).parent
 
 
 def text_of(*names: str) -> str:
-    """Return files of this folder as one text: the browser loads one module and one style sheet for each widget.
+    """Return the text of several files: a widget has one module and one style sheet.
 
     Parameters
     ----------
     *names : str
-        Their names, in order.
+        The names of the files, in order.
 
     Returns
     -------

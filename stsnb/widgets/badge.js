@@ -1,11 +1,11 @@
-// The badge. The kernel says what is so; the time is the browser's own, so that nothing is sent while it passes.
+// The badge. The kernel sends the state of the role; the browser counts down, without messages from the kernel.
 
 const LAST_MINUTES = 5 * 60_000;
-const CODE_MINUTES = 10 * 60_000; // from here on the next MFA code is asked for
+const CODE_MINUTES = 10 * 60_000; // with less left, the field for the next MFA code is shown
 const SIGNS = { renewing: "↻", last: "⚠", failing: "⚠", ended: "✕", dropped: "○", replaced: "○", overridden: "○", gone: "○" };
 const INACTIVE = ["dropped", "replaced", "overridden"];
 
-/** The state that a reader sees, of what the kernel said and the time that is left, in milliseconds. */
+/** The state to show, from the kernel's state and the time left in milliseconds. */
 function stateOf(role, left, live) {
   if (!live) return left > 0 ? "gone" : "ended";
   if (INACTIVE.includes(role.state)) return role.state;
@@ -52,27 +52,27 @@ function aboutOf(state, role) {
 }
 
 function noteOf(state, role, now) {
-  if (state === "gone") return "The kernel that assumed this role is not there any more; run the cell again.";
+  if (state === "gone") return "The kernel was restarted. Run the cell to assume the role again.";
   if (state === "replaced") return role.replaced_by;
-  if (state === "overridden") return "Credentials that were set in the environment since have replaced this role.";
+  if (state === "overridden") return "Replaced by credentials in the environment. Unset them and run %assume_role again to use this role.";
   if (role.trouble && (state === "failing" || state === "ended")) {
     const wait = Math.ceil((role.trouble.retry_at - now) / 1000);
     const soon = wait < 90 ? `${wait} s` : `${Math.round(wait / 60)} min`;
-    const next = role.renewable && state === "failing" && wait > 0 ? ` The next try is in ${soon}.` : "";
-    return `Renewal fails: ${role.trouble.text}${next}`;
+    const retry = role.renewable && state === "failing" && wait > 0 ? ` Retrying in ${soon}.` : "";
+    return `Renewal failed: ${role.trouble.text}${retry}`;
   }
   if (role.refused) return role.refused;
-  return state === "ended" && !role.device ? "Assume the role again." : "";
+  return state === "ended" && !role.device ? "Run %assume_role again." : "";
 }
 
-/** What stands below the line: what is the matter, and what a person should know of the role as long as it is used. */
+/** The note below the line: the state's message, and the remarks about a role that is in use. */
 function notesOf(state, role, now) {
   const used = ![...INACTIVE, "gone", "ended"].includes(state);
   return [noteOf(state, role, now), ...(used ? role.remarks : [])].filter(Boolean).join(" ");
 }
 
 export default () => {
-  // How far the kernel's clock is before this browser's, in milliseconds.
+  // How far the kernel's clock is ahead of this browser's, in milliseconds.
   let ahead = 0;
   return {
     initialize({ model }) {
@@ -86,18 +86,18 @@ export default () => {
 
       const sign = element("span.stsnb-sign", { ariaHidden: "true" });
       const name = element("span.stsnb-name");
-      const where = element("span.stsnb-quiet");
+      const where = element("span.stsnb-secondary");
       const time = element("time.stsnb-time");
-      const about = element("span.stsnb-quiet");
+      const about = element("span.stsnb-secondary");
       const note = element("div.stsnb-note", { role: "status" });
       const act = (what) => () => model.send({ do: what });
       const renew = link("Renew", act("renew"));
       const drop = link("Drop", act("drop"));
       const acts = element("span.stsnb-acts", {}, copies("Copy ARN", () => model.get("role").arn), renew, drop);
-      // The code is in the page alone until it is sent, once, in a message that nothing stores.
+      // The code stays in the page until it is sent, once, in a message that is not stored.
       const code = element("input", { type: "text", inputMode: "numeric", autocomplete: "one-time-code" });
-      const asks = element("label.stsnb-quiet", {}, "Next MFA code ", code);
-      const send = link("Renew with it", () => renewWithCode());
+      const asks = element("label.stsnb-secondary", {}, "Next MFA code ", code);
+      const send = link("Renew with code", () => renewWithCode());
       const next = element("div.stsnb-row.stsnb-note", { hidden: true }, asks, send);
       const renewWithCode = () => {
         const typed = code.value.replaceAll(" ", "");
@@ -118,7 +118,7 @@ export default () => {
       );
       el.append(badge);
 
-      // Each part is written only when it changes: a reader's selection stays, and so does a screen reader's calm.
+      // Each part is written only when it changes: a selection stays, and screen readers don't repeat it.
       const put = (part, text) => part.textContent === text || say(part, text);
       const show = () => {
         const role = model.get("role");
@@ -134,9 +134,9 @@ export default () => {
         put(where, role.where.join(" · "));
         put(time, timeOf(state, role, left));
         put(about, aboutOf(state, role));
-        const said = notesOf(state, role, now());
-        note.hidden = !said;
-        if (note.dataset.said !== said) say(note, (note.dataset.said = said));
+        const notes = notesOf(state, role, now());
+        note.hidden = !notes;
+        if (note.dataset.shown !== notes) say(note, (note.dataset.shown = notes));
         const used = live() && !INACTIVE.includes(state);
         next.hidden = !used || !role.device || left >= CODE_MINUTES;
         asks.title = role.device ?? "";

@@ -1,4 +1,4 @@
-"""Badge: who the kernel acts as, and until when, in a notebook."""
+"""Badge: a role in a notebook, with its expiration, state and buttons."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ from stsnb.widgets.subshell import SubshellWidget
 
 
 class Badge(SubshellWidget):
-    """A role as a widget: what is shown of it anywhere follows the one role.
+    """A role as a widget; all its views show the current state of the role.
 
-    It is made by `badge_of` and asks and changes nothing by itself. The browser counts down; a message is sent
-    when something about the role changes, never because time passes.
+    `badge_of` creates it. The browser counts down; a message is sent only when the role changes.
 
     Parameters
     ----------
     role : AssumedRole
-        The role; a weak reference is all that is kept of it, for ipywidgets keeps each widget for ever.
+        The role. Only a weak reference is kept, since ipywidgets keeps each widget for ever.
     kernel : Kernel
         The role's kernel.
     """
@@ -33,26 +32,26 @@ class Badge(SubshellWidget):
     _esm = text_of("common.js", "badge.js")
     _css = text_of("common.css", "badge.css")
 
-    #: What is so about the role; there is no secret in it.
+    #: The state of the role, without secrets.
     role = traitlets.Dict().tag(sync=True)
-    #: The kernel's clock when this was sent, in milliseconds of Unix time: the browser's may differ.
+    #: The kernel's clock when the state was sent, in milliseconds of Unix time: the browser's may differ.
     now = traitlets.Float().tag(sync=True)
 
     def __init__(self, role: AssumedRole, kernel: Kernel) -> None:
         self._role = weakref.ref(role)
         self._kernel = kernel
-        self._refused: str | None = None
-        # What is sent last has to be what was seen last, whichever threads look.
-        self._looking = threading.RLock()
+        self._failure: str | None = None
+        # Threads read and send the state one at a time, so that the newest is sent last.
+        self._sending = threading.RLock()
         super().__init__(role=self._state(role))
-        self.on_msg(self._asked)
+        self.on_msg(self._received)
         kernel.listen(self)
 
     def changed(self) -> None:
-        """Look at the role again, and send what is different."""
+        """Read the state of the role again, and send what has changed."""
         role = self._role()
         if role is not None:
-            with self._looking:
+            with self._sending:
                 self.role = self._state(role)
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
@@ -81,44 +80,44 @@ class Badge(SubshellWidget):
             "trouble": None
             if error is None
             else {"text": first_line(error), "retry_at": role.credentials.due_at * 1000},
-            "refused": self._refused if error is None else None,
+            "refused": self._failure if error is None else None,
         }
 
-    def _asked(self, _widget: object, content: Any, _buffers: object) -> None:
-        role, asked = self._role(), content if isinstance(content, dict) else {}
-        code = asked.pop("token_code", None)
+    def _received(self, _widget: object, content: Any, _buffers: object) -> None:
+        role, message = self._role(), content if isinstance(content, dict) else {}
+        code = message.pop("token_code", None)
         if role is None:
             return
-        if asked.get("do") == "drop":
+        if message.get("do") == "drop":
             role.drop()
-        elif asked.get("do") == "renew":
-            # The click must not keep the kernel from the next cell, however long STS takes.
+        elif message.get("do") == "renew":
+            # In a thread: the next cell must not wait for STS.
             threading.Thread(target=self._renew, args=(role, code), name="stsnb-renew", daemon=True).start()
 
     def _renew(self, role: AssumedRole, code: str | None) -> None:
         try:
             role.refresh(code)
-        except Exception as error:  # noqa: BLE001 # in a thread of its own it would be lost
-            self._refused = first_line(error)
+        except Exception as error:  # noqa: BLE001 # shown in the badge; from a thread it would be lost
+            self._failure = first_line(error)
         else:
-            self._refused = None
+            self._failure = None
         self.changed()
 
 
 def _replaced_by(role: AssumedRole, other: AssumedRole | None) -> str:
     if other is None:
-        return "Another role took its place. Clients made under this one go on with it."
+        return "Replaced by another role. Clients created earlier keep using this role."
     if (other.role_arn, other.session_name) == (role.role_arn, role.session_name):
-        return "It was assumed again: a newer badge follows it."
-    return f"{other.role_name} took its place. Clients made under this one go on with it."
+        return "Assumed again: see its newer badge."
+    return f"Replaced by {other.role_name}. Clients created earlier keep using this role."
 
 
 _BADGES: weakref.WeakKeyDictionary[AssumedRole, Badge] = weakref.WeakKeyDictionary()
-_MAKING = threading.Lock()
+_CREATING = threading.Lock()
 
 
 def badge_of(role: AssumedRole, kernel: Kernel) -> Badge:
-    """Return the badge of a role: one, however often it is shown.
+    """Return the badge of a role; each role has one, which may be shown several times.
 
     Parameters
     ----------
@@ -131,14 +130,14 @@ def badge_of(role: AssumedRole, kernel: Kernel) -> Badge:
     -------
     Badge
     """
-    with _MAKING:
+    with _CREATING:
         if role not in _BADGES:
             _BADGES[role] = Badge(role, kernel)
         return _BADGES[role]
 
 
 def bundle(role: AssumedRole, kernel: Kernel) -> dict[str, object]:
-    """Return what a notebook needs to show a role's badge.
+    """Return the MIME bundle that shows a role's badge in a notebook.
 
     Parameters
     ----------

@@ -1,28 +1,28 @@
-// What the badge and the form share; it stands before each of them in the module that the browser loads.
+// Functions of the badge and the form; each module that the browser loads begins with them.
 
-/** Make an element: its tag and class as in "button.stsnb-link", its properties, its children. */
+/** Create an element from its tag and class, as in "button.stsnb-link", its properties and its children. */
 function element(kind, properties = {}, ...children) {
   const [tag, ...classes] = kind.split(".");
   const made = Object.assign(document.createElement(tag), properties);
   made.classList.add(...classes);
   made.append(...children);
-  // JupyterLab's shortcuts would act on the keys that are meant for these.
+  // Keys typed here must not trigger JupyterLab's shortcuts.
   if (["button", "input", "select", "summary"].includes(tag)) made.dataset.lmSuppressShortcuts = "true";
   return made;
 }
 
-/** A button that reads as a link does. */
+/** A button that looks like a link. */
 function link(text, onclick) {
   return element("button.stsnb-link", { type: "button", textContent: text, onclick });
 }
 
-/** Show a sentence, in which `backticks` hold what to type. */
+/** Show a sentence in which `backticks` mark code. */
 function say(where, sentence) {
   const parts = sentence.split("`").map((part, i) => (i % 2 ? element("code", { textContent: part }) : part));
   where.replaceChildren(...parts);
 }
 
-/** A button that copies what `text` returns, and says so for a moment. */
+/** A button that copies the result of `text`, and shows "Copied" for 2 s. */
 function copies(label, text) {
   const button = link(label, async () => {
     const copied = await copy(text());
@@ -38,7 +38,7 @@ async function copy(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // A page that is not served over https has no clipboard; a selection can be copied there all the same.
+    // A page without https has no clipboard API; a selection can still be copied.
     const area = element("textarea", { value: text, readOnly: true });
     const before = document.activeElement;
     area.style.cssText = "position: fixed; opacity: 0";
@@ -51,11 +51,11 @@ async function copy(text) {
   }
 }
 
-/** Call `onchange` when a view loses its kernel; return what tells whether it has one. */
+/** Call `onchange` when a view loses its kernel; return a function that returns whether it has one. */
 function kernelOf(model, host, onchange) {
   host.classList.add("stsnb-host");
   let lost = false;
-  // A model that was made with a kernel hears of its comm again only when that is gone.
+  // A model that was created with a kernel gets this event only when its comm closes.
   model.on("comm_live_update", () => {
     lost = true;
     onchange();

@@ -1,4 +1,4 @@
-// The form. What stands in its fields is checked by the kernel; the MFA code is in the page alone until it is sent.
+// The form. The kernel checks its fields; the MFA code stays in the page until it is sent.
 
 const LABELS = {
   role: "Role",
@@ -16,15 +16,15 @@ const LABELS = {
 };
 const HINTS = {
   role: "arn:aws:iam::123456789012:role/NAME, a profile or an alias",
-  duration_seconds: "1 hour, STS's default",
-  region: "the source's",
+  duration_seconds: "default: 1 hour",
+  region: "default: the region of the source",
   serial_number: "arn:aws:iam::123456789012:mfa/NAME",
   token_code: "6 digits",
-  external_id: "as the role's trust policy asks for",
-  profile: "your credentials before any role",
-  policy: "the path of a JSON file",
-  policy_arns: "ARNs, a space between them",
-  tags: "KEY=VALUE, a space between them",
+  external_id: "required by some trust policies",
+  profile: "default: your own credentials",
+  policy: "path of a JSON file",
+  policy_arns: "ARNs, separated by spaces",
+  tags: "KEY=VALUE, separated by spaces",
 };
 const FIRST = ["role", "session_name", "duration_seconds", "region", "read_only"];
 const CHOICES = {
@@ -37,7 +37,7 @@ const CHOICES = {
 
 let forms = 0;
 
-/** One field: its label, its input, the place for what is wrong with it. */
+/** One field: its label, its input, and the element for its fault. */
 function fieldOf(form, name, choices) {
   const id = `stsnb-${form}-${name}`;
   const label = element("label", { htmlFor: id, textContent: LABELS[name] });
@@ -58,7 +58,7 @@ function fieldOf(form, name, choices) {
     input.setAttribute("list", list.id);
     parts.push(list);
   }
-  if (name === "read_only") parts.push(element("span.stsnb-quiet", { textContent: "look, but change nothing" }));
+  if (name === "read_only") parts.push(element("span.stsnb-secondary", { textContent: "Allow read operations only" }));
   if (name === "token_code") {
     Object.assign(input, { inputMode: "numeric", autocomplete: "one-time-code" });
   }
@@ -67,7 +67,7 @@ function fieldOf(form, name, choices) {
   return { name, input, fault, parts: [label, element("div", {}, ...parts, fault)] };
 }
 
-/** What stands in a field, as text. */
+/** The value of a field, as text. */
 const valueOf = (input) => (input.type === "checkbox" ? (input.checked ? "yes" : "") : input.value);
 
 export default {
@@ -85,7 +85,7 @@ export default {
       element("div.stsnb-more", {}, ...of(Object.keys(LABELS).filter((name) => !FIRST.includes(name)))),
     );
     const failure = element("div.stsnb-wide.stsnb-failure", { role: "alert", hidden: true });
-    const line = element("span.stsnb-mono.stsnb-quiet");
+    const line = element("span.stsnb-mono.stsnb-secondary");
     const lineAndCopy = element("div.stsnb-line", {}, line, copies("Copy", () => model.get("checked").line));
     const go = element("button.stsnb-go", { type: "submit" });
     const form = element(
@@ -100,12 +100,12 @@ export default {
     const view = element("div.stsnb.stsnb-form", {}, form, again);
     el.append(view);
 
-    // What was typed, without the code, which is never part of the model.
+    // The values of the fields without the code, which is never part of the model.
     const typed = () =>
       Object.fromEntries(fields.filter((each) => each.name !== "token_code").map((each) => [each.name, valueOf(each.input)]));
     const touched = new Set();
     let sending = 0;
-    let asked = -1; // the attempt that this view has asked for already
+    let asked = -1; // the attempt that this view has sent
 
     const send = () => {
       clearTimeout(sending);
@@ -117,12 +117,12 @@ export default {
     const pending = () => sending > 0 || model.get("version") !== model.get("checked").version;
     const code = () => field.token_code.input.value.replaceAll(" ", "");
 
-    /** What is wrong with a field, in a sentence; "" if it is missing, undefined if it is right. */
+    /** The fault of a field, as a sentence; "" if it is missing, undefined if it is valid. */
     const faultOf = (name) => {
       if (name !== "token_code") return model.get("checked").faults[name];
       const { device, needs_code } = model.get("checked");
-      if (code() && !/^[0-9]{6}$/.test(code())) return "The MFA code has exactly 6 digits.";
-      if (code() && !device && !pending()) return "Name the MFA device that shows the code.";
+      if (code() && !/^[0-9]{6}$/.test(code())) return "Invalid MFA code. It must be exactly 6 digits.";
+      if (code() && !device && !pending()) return "No MFA device given. Enter the device that shows the code.";
       return needs_code && !code() ? "" : undefined;
     };
 
@@ -149,7 +149,7 @@ export default {
       }
       let text = "Assume role";
       if (!live()) text = "No kernel";
-      else if (asking) text = "Asking STS…";
+      else if (asking) text = "Calling STS…";
       else if (wrong.length) {
         const first = wrong[0];
         const what = LABELS[first.name].replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
@@ -157,30 +157,30 @@ export default {
       }
       if (go.textContent !== text) go.textContent = text;
       go.setAttribute("aria-disabled", String(!live() || asking || wrong.length > 0));
-      const told = model.get("failure");
-      failure.hidden = !told || asking;
-      const stamp = JSON.stringify(told);
-      if (told && failure.dataset.told !== stamp) {
-        failure.dataset.told = stamp;
-        const happened = element("b", { textContent: told.happened });
+      const error = model.get("failure");
+      failure.hidden = !error || asking;
+      const shown = JSON.stringify(error);
+      if (error && failure.dataset.shown !== shown) {
+        failure.dataset.shown = shown;
+        const happened = element("b", { textContent: error.happened });
         const advice = element("span");
-        say(advice, ` ${told.advice} `);
+        say(advice, ` ${error.advice} `);
         failure.replaceChildren(happened, advice);
-        if (told.statement) {
+        if (error.statement) {
           failure.append(
-            copies("Copy the statement", () => told.statement),
-            element("pre.stsnb-said", { textContent: told.statement, tabIndex: 0 }),
+            copies("Copy the statement", () => error.statement),
+            element("pre.stsnb-said", { textContent: error.statement, tabIndex: 0 }),
           );
         }
-        if (told.said) failure.append(element("div.stsnb-quiet", { textContent: `The answer was ${told.said}.` }));
+        if (error.said) failure.append(element("div.stsnb-secondary", { textContent: `The answer was ${error.said}.` }));
       }
     };
 
     const fill = () => {
-      if (sending) return; // what is being typed is newer than what the kernel knows
-      const known = model.get("fields");
+      if (sending) return; // the user's typing is newer than the kernel's state
+      const values = model.get("fields");
       for (const each of fields) {
-        const value = known[each.name] ?? "";
+        const value = values[each.name] ?? "";
         if (each.name === "token_code" || valueOf(each.input) === value) continue;
         if (each.input.type === "checkbox") each.input.checked = value === "yes";
         else each.input.value = value;
@@ -207,7 +207,7 @@ export default {
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (!live() || model.get("phase") !== "open" || asked === model.get("attempt")) return;
-      // What the kernel has not checked yet it checks when it is asked.
+      // The kernel checks the fields again before it calls STS.
       const wrong = fields.find((each) => (each === field.token_code || !pending()) && faultOf(each.name) !== undefined);
       if (wrong) {
         touched.add(wrong.name);
@@ -223,7 +223,7 @@ export default {
       show();
     });
 
-    // Enter asks, also where the page keeps the browser from doing so by itself, as JupyterLab does.
+    // Enter submits, also in a page that prevents this, such as JupyterLab.
     form.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.isComposing || event.target.tagName !== "INPUT") return;
       event.preventDefault();

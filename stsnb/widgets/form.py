@@ -1,4 +1,4 @@
-"""AssumeRoleForm: the form that asks for a role, and becomes its badge."""
+"""AssumeRoleForm: the form that assumes a role, and then shows its badge."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MINUTE, _HOUR = 60, 3600
 # Within STS's limits of 900 and 43200 seconds.
 _DURATIONS = (15 * _MINUTE, 30 * _MINUTE, *(hours * _HOUR for hours in (1, 2, 3, 4, 6, 8, 12)))
 _YES = "yes"
-# Stands in for the role while none is typed, so that the other fields can be checked.
+# Used while no role is typed, so that the other fields can be checked.
 _ANY_ROLE = "arn:aws:iam::123456789012:role/NAME"
 _FIELDS = frozenset(
     {
@@ -48,43 +48,43 @@ _FIELDS = frozenset(
 
 
 class Fields(SubshellWidget):
-    """The fields of the form, the line that they stand for, and what came of asking.
+    """The fields of the form, the equivalent line of `%assume_role`, and the result.
 
-    The MFA code is not among them: the browser sends it once, in a message that nothing stores.
+    The MFA code is not part of the state: the browser sends it once, in a message that is not stored.
     """
 
     _esm = text_of("common.js", "form.js")
     _css = text_of("common.css", "form.css")
 
-    #: What stands in the fields, as typed.
+    #: The values of the fields, as typed.
     fields = traitlets.Dict().tag(sync=True)
     #: How often the browser has changed them.
     version = traitlets.Int().tag(sync=True)
-    #: What came of checking them: their version; for each field that is wrong why ("" if it is missing); the
-    #: magic's line that does the same; the MFA device of the role, and whether a code of it is needed.
+    #: The result of checking them: their version; the fault of each invalid field ("" if it is missing); the equivalent
+    #: line of `%assume_role`; the MFA device of the role, and whether its code is needed.
     checked = traitlets.Dict().tag(sync=True)
-    #: What the fields offer: what the user's files and configuration name, and what was used before.
+    #: The suggestions for the fields, from the user's files, the configuration, and recent use.
     choices = traitlets.Dict().tag(sync=True)
-    #: ``open``; ``asking``; ``done``, when the badge shows what came of it.
+    #: ``open``; ``asking`` while STS is called; ``done`` when the badge is shown.
     phase = traitlets.Unicode("open").tag(sync=True)
-    #: What went wrong when STS was asked last: happened, advice, said, statement.
+    #: The error of the last attempt: happened, advice, said, statement.
     failure: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
-    #: How often it was asked: a second click of the same sight of the form asks for nothing more.
+    #: The number of attempts: a second click on the same view of the form is ignored.
     attempt = traitlets.Int().tag(sync=True)
 
     def __init__(self) -> None:
-        self._asking = threading.Lock()
-        # Weakly: ipywidgets keeps each widget for ever.
-        self._got: Callable[[], AssumedRole | None] = _nobody
-        super().__init__(fields=_filled_in(), choices=_choices())
+        self._assuming = threading.Lock()
+        # Weak, since ipywidgets keeps each widget for ever.
+        self._role_ref: Callable[[], AssumedRole | None] = _no_role
+        super().__init__(fields=_initial_fields(), choices=_choices())
         self._check()
         self.observe(self._check, ["fields", "version"])
         self.on_msg(self._received)
 
     @property
     def got(self) -> AssumedRole | None:
-        """The role that the form has assumed, for as long as somebody else holds it."""
-        return self._got()
+        """The role that the form has assumed, while something else holds a reference to it."""
+        return self._role_ref()
 
     def _check(self, _change: object = None) -> None:
         self.checked = {"version": self.version, **_checked(self.fields)}
@@ -92,17 +92,17 @@ class Fields(SubshellWidget):
     def _received(self, _widget: object, content: Any, _buffers: object) -> None:
         code = content.pop("token_code", None)
         if content.get("do") == "again" and self.phase == "done":
-            self._got = _nobody
+            self._role_ref = _no_role
             self.phase, self.choices = "open", _choices()
             self._check()
-        elif content.get("do") == "assume" and self._asking.acquire(blocking=False):
+        elif content.get("do") == "assume" and self._assuming.acquire(blocking=False):
             try:
                 if self.phase == "open" and content.get("attempt") == self.attempt:
                     self.fields = content["fields"]
-                    self._check()  # the user's files may have been mended since
+                    self._check()  # the user's files may have changed
                     self._assume(code)
             finally:
-                self._asking.release()
+                self._assuming.release()
 
     def _assume(self, code: str | None) -> None:
         if self.checked["faults"]:
@@ -110,22 +110,22 @@ class Fields(SubshellWidget):
             return
         self.failure, self.phase = None, "asking"
         try:
-            asked, _ = _read(self.fields)
-            role = assume_role(**asked, token_code=code or None)
-        except BaseException as error:  # noqa: BLE001 # an interrupt too: in a callback it would be lost
-            self.failure = _told(error)
+            arguments, _ = _read(self.fields)
+            role = assume_role(**arguments, token_code=code or None)
+        except BaseException as error:  # noqa: BLE001 # shown in the form, an interrupt too: from a callback it would be lost
+            self.failure = _failure_of(error)
         else:
-            self._got = weakref.ref(role)
+            self._role_ref = weakref.ref(role)
         with self.hold_sync():
             self.phase = "done" if self.failure is None else "open"
             self.attempt += 1
 
 
 class AssumeRoleForm(ipywidgets.VBox):
-    """The form for a role: what a bare ``%assume_role`` shows.
+    """The form that ``%assume_role`` without arguments shows.
 
-    It checks as one types, in the sentences of `stsnb.assume_role`, shows the magic's line that does the same,
-    and becomes the role's badge. A refusal is shown in it; everything is then as it was before.
+    It checks the fields while the user types, with the messages of `stsnb.assume_role`, shows the equivalent line of
+    the magic, and then the role's badge. After an error, which it shows, everything is as it was before.
     """
 
     def __init__(self) -> None:
@@ -133,15 +133,15 @@ class AssumeRoleForm(ipywidgets.VBox):
         self._badge = ipywidgets.Box()
         super().__init__([self._badge, self._fields])
         for box in (self, self._badge):
-            box.add_class("stsnb-host")  # what has lost its kernel says so in words
-        self._fields.observe(self._turn, "phase")
+            box.add_class("stsnb-host")  # for the style without JupyterLab's sign for a lost kernel
+        self._fields.observe(self._show_badge, "phase")
 
     @property
     def role(self) -> AssumedRole | None:
-        """The role that it has assumed; None before, and once nobody else holds that."""
+        """The role that it has assumed; None before, and once nothing else holds a reference to it."""
         return self._fields.got
 
-    def _turn(self, _change: object) -> None:
+    def _show_badge(self, _change: object) -> None:
         role = self.role
         self._badge.children = [] if role is None else [badge_of(role, kernel)]
 
@@ -152,18 +152,20 @@ class AssumeRoleForm(ipywidgets.VBox):
 
 
 def _read(fields: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Read what was typed into the arguments of `stsnb.assume_role`, and say what cannot be read."""
-    filled_in, faults = _filled_in(), {}
+    """Return the arguments of `stsnb.assume_role` from the fields, and the faults of fields that can't be read."""
+    initial, faults = _initial_fields(), {}
     asked: dict[str, Any] = {name: text.strip() for name, text in fields.items() if text.strip()}
-    # What stood there from the beginning was not given: an alias or a profile goes before the configuration.
-    asked = {name: text for name, text in asked.items() if text != filled_in.get(name) or name == "read_only"}
+    # Unchanged initial values are not passed on: an alias or a profile overrides the configuration.
+    asked = {name: text for name, text in asked.items() if text != initial.get(name) or name == "read_only"}
     if "duration_seconds" in asked:
         try:
             asked["duration_seconds"] = int(asked["duration_seconds"])
         except ValueError:
-            faults["duration_seconds"] = f"{asked.pop('duration_seconds')} is not a whole number of seconds."
+            faults["duration_seconds"] = (
+                f"Invalid duration: {asked.pop('duration_seconds')} is not a whole number of seconds."
+            )
     read_only = asked.pop("read_only", "") == _YES
-    if read_only or filled_in["read_only"]:
+    if read_only or initial["read_only"]:
         asked["read_only"] = read_only
     if "policy" in asked:
         asked["policy"] = Path(asked["policy"].removeprefix("file://"))
@@ -176,14 +178,14 @@ def _read(fields: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
         wrong = [key for key, equals, _ in pairs if not equals]
         asked["tags"] = {key.strip(): value.strip() for key, _, value in pairs}
         if wrong:
-            faults["tags"] = f"{wrong[0]} is not KEY=VALUE."
+            faults["tags"] = f"Invalid tag: {wrong[0]} is not KEY=VALUE."
         elif len(asked["tags"]) < len(pairs):
-            faults["tags"] = "A tag key was given twice."
+            faults["tags"] = "Duplicate tag key. Enter each key once."
     return asked, faults
 
 
 def _checked(fields: dict[str, str]) -> dict[str, Any]:
-    """Check what was typed, as it will be when it is asked for; the code is not among it."""
+    """Check the fields as `stsnb.assume_role` will, without the MFA code."""
     asked, faults = _read(fields)
     line = line_of(asked)
     device = asked.get("serial_number")
@@ -194,21 +196,21 @@ def _checked(fields: dict[str, str]) -> dict[str, Any]:
         request = resolve(role or _ANY_ROLE, asked, kernel.environ_of_user()).request
         device = request.serial_number
     except InvalidRequestError as error:
-        # What is wrong with something that is no field came with the role: with its alias, or its profile.
+        # A fault of a parameter without a field comes from the role's alias or profile.
         found = {name if name in _FIELDS else "role": sentence for name, sentence in error.faults}
         faults = {**found, **faults}
-    except Exception as error:  # noqa: BLE001 # a profile that cannot be used, or a file
-        told = explain(error)
-        faults["role"] = f"{told.happened} {told.advice}"
+    except Exception as error:  # noqa: BLE001 # a profile or a file that can't be used
+        explained = explain(error)
+        faults["role"] = f"{explained.happened} {explained.advice}"
     needs_code = device is not None and kernel.needs_code(device)
     return {"faults": faults, "line": line, "device": device, "needs_code": needs_code}
 
 
-def _nobody() -> None:
+def _no_role() -> None:
     return None
 
 
-def _told(error: BaseException) -> dict[str, Any]:
+def _failure_of(error: BaseException) -> dict[str, Any]:
     if isinstance(error, AssumeRoleError):
         statement = None if error.statement is None else json.dumps(error.statement, indent=2)
         return {
@@ -218,11 +220,11 @@ def _told(error: BaseException) -> dict[str, Any]:
             "statement": statement,
         }
     if isinstance(error, KeyboardInterrupt):
-        return {"happened": "It was interrupted.", "advice": "Everything is as it was before."}
-    # Whatever else may come has not met the check for secrets: its kind alone is shown.
+        return {"happened": "Interrupted.", "advice": "Run %current_role to see the active role."}
+    # The message of any other exception may contain secrets: only its type is shown.
     return {
-        "happened": f"The form met a {type(error).__name__}.",
-        "advice": "Try the line below in a cell: it tells more.",
+        "happened": f"Unexpected error: {type(error).__name__}.",
+        "advice": "Run the line below in a cell for details.",
     }
 
 
@@ -241,8 +243,8 @@ def _choices() -> dict[str, Any]:
     }
 
 
-def _filled_in() -> dict[str, str]:
-    """Return what stands in the fields at the beginning: what is configured."""
+def _initial_fields() -> dict[str, str]:
+    """Return the initial values of the fields, from the configuration."""
     general = settings.current().general
     return {
         "session_name": general.get("session_name") or default_session_name(),

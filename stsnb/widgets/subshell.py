@@ -1,4 +1,4 @@
-"""What a browser says of a widget is heard while a cell runs, where front end and kernel can do that."""
+"""SubshellWidget: its messages from the browser are handled while a cell runs, where front end and kernel can."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import anywidget
 class SubshellWidget(anywidget.AnyWidget):
     """A widget whose messages go to the subshell that the front end addresses.
 
-    JupyterLab 4.4 and later address one beside the running cell. ipykernel 7.4 leads a message to the shell that
-    spoke of the widget last instead, which for a widget that a cell has shown is the one that is busy.
+    JupyterLab 4.4 and later address a subshell, which runs in parallel to the cell. ipykernel 7.4 routes a message
+    to the shell that last sent one for the widget instead: for a widget that a cell has shown, the busy one.
     """
 
     def open(self) -> None:
         """Open the comm, and let the front end choose the subshell."""
         super().open()
         if self.comm is not None:
-            # Private to ipykernel, which asks by this name; others never look.
+            # A private hook of ipykernel; other kernels ignore it.
             self.comm._reply_subshell_for = _as_addressed
 
 

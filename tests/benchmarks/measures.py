@@ -341,8 +341,8 @@ def endpoint_load() -> tuple[float, float, float]:
     The processor's time is that of the whole kernel, in which nothing else happens meanwhile.
     """
     role, threads, calls = stsnb.assume_role(ROLE_ARN, live=True), threading.active_count(), []
-    ask = role.credentials._ask
-    role.credentials._ask = lambda: (calls.append(1), ask())[1]
+    ask = role.credentials._call_sts
+    role.credentials._call_sts = lambda: (calls.append(1), ask())[1]
     command = [sys.executable, "-c", _CLIENTS, "32", str(ASKED_A_SECOND), str(ASKED)]
     try:
         before = time.process_time()

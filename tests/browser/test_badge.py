@@ -88,11 +88,11 @@ def test_each_state_is_plain_in_words_and_can_be_read(
 
     expected = {
         1: ("dropped", "dropped", "not active"),
-        3: ("replaced", "replaced", "role-for-s3-fileserver took its place"),
+        3: ("replaced", "replaced", "Replaced by role-for-s3-fileserver."),
         4: ("good", "59 min", "renews itself · from the environment"),
         5: ("last", "4:", "does not renew itself"),
-        6: ("failing", "59 min", "Renewal fails: "),
-        7: ("ended", "ended ", "Assume the role again."),
+        6: ("failing", "59 min", "Renewal failed: "),
+        7: ("ended", "ended ", "Run %assume_role again."),
         8: ("renewing", "59 min", "renewing now"),
     }
     for cell, (state, time, words) in expected.items():
@@ -116,7 +116,7 @@ _ENDS_IN = """\
 from datetime import datetime, timedelta, timezone
 import dataclasses
 role = Out[{cell} + 1]
-role.credentials._take(dataclasses.replace(role.response, expiration=datetime.now(timezone.utc) + timedelta(seconds={seconds})))
+role.credentials._store(dataclasses.replace(role.response, expiration=datetime.now(timezone.utc) + timedelta(seconds={seconds})))
 from stsnb.kernel import kernel; kernel._tell()
 """
 
@@ -285,7 +285,7 @@ def test_it_says_so_when_its_kernel_is_gone(notebook: Notebook, sts: ScriptedSTS
     expect(time_of(badge(notebook, 1))).to_have_text("59 min")
     notebook.restart()
     expect(badge(notebook, 1)).to_have_attribute("data-state", "gone")
-    expect(badge(notebook, 1)).to_contain_text("The kernel that assumed this role is not there any more")
+    expect(badge(notebook, 1)).to_contain_text("The kernel was restarted. Run the cell")
     expect(badge(notebook, 1).get_by_role("button")).to_have_text(["Copy ARN"])
     notebook.screenshot("badge-gone")
 

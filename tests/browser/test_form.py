@@ -115,7 +115,7 @@ def test_a_double_click_asks_once(notebook: Notebook, sts: ScriptedSTS, form: Lo
     go(form).dblclick(force=True)
     go(form).click(force=True)
     field(form, "Role").press("Enter")
-    expect(go(form)).to_have_text("Asking STS…")
+    expect(go(form)).to_have_text("Calling STS…")
     expect(go(form)).to_have_attribute("aria-disabled", "true")
     notebook.screenshot("form-asking")
     answer.set()
@@ -166,7 +166,7 @@ def test_it_says_what_is_wrong_where_it_is_wrong(notebook: Notebook, sts: Script
     field(form, "MFA device").fill(DEVICE)
     field(form, "MFA code").fill("12345")
     expect(form).to_contain_text("team is not KEY=VALUE.")
-    expect(form).to_contain_text("The MFA code has exactly 6 digits.")
+    expect(form).to_contain_text("Invalid MFA code. It must be exactly 6 digits.")
     expect(form).to_contain_text("can't be read: No such file or directory.")
     expect(form.locator(".stsnb-fault:visible")).to_have_count(5)
     notebook.screenshot(f"form-faults-{theme}")
@@ -228,7 +228,7 @@ def test_what_nobody_expected_is_shown_too(notebook: Notebook, sts: ScriptedSTS,
     notebook.run(2)
     field(form, "Role").fill(ROLE)
     go(form).click()
-    expect(form.get_by_role("alert")).to_contain_text("The form met a ZeroDivisionError.")
+    expect(form.get_by_role("alert")).to_contain_text("Unexpected error: ZeroDivisionError.")
     expect(go(form)).to_have_text("Assume role")
 
 

@@ -97,7 +97,7 @@ def test_a_gateway_that_was_away_is_found_again_without_a_hand(short: CephGatewa
     try:
         wait_until("the failure is seen", lambda: held.renewal_error is not None, seconds=60)
         assert "could not be reached" in str(held.renewal_error)
-        assert "renewal fails: STS at" in str(held)
+        assert "renewal failed: STS at" in str(held)
         wait_until("the session has ended", lambda: not held.remaining, seconds=60)
         with pytest.raises(
             stsnb.AssumeRoleError, match=r"ended at .* and could not be renewed: .* could not be reached"
@@ -107,7 +107,7 @@ def test_a_gateway_that_was_away_is_found_again_without_a_hand(short: CephGatewa
         short.start_gateway(short=True)
     wait_until("the role is renewed", lambda: held.renewal_error is None and held.remaining, seconds=60)
     read(client)
-    assert "renewal fails" not in str(held)
+    assert "renewal failed" not in str(held)
 
 
 def test_500_threads_and_s3fs_beside_them_make_one_call_a_renewal(short: CephGateway) -> None:
@@ -141,7 +141,7 @@ class Calls:
 
     def __init__(self, held: stsnb.AssumedRole) -> None:
         self.made = self.renewed = 0
-        ask, renewed = held.credentials._ask, held.credentials._on_renewed
+        ask, renewed = held.credentials._call_sts, held.credentials._on_renewed
 
         def count_call() -> AssumeRoleResponse:
             self.made += 1
@@ -151,4 +151,4 @@ class Calls:
             self.renewed += 1
             renewed(response)
 
-        held.credentials._ask, held.credentials._on_renewed = count_call, count_renewal
+        held.credentials._call_sts, held.credentials._on_renewed = count_call, count_renewal

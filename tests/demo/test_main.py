@@ -61,18 +61,18 @@ class TestTheCommandLine:
         assert ended.returncode == 1
         assert "In [1]: print('before')\nbefore\n" in ended.stdout
         assert ended.stdout.endswith("ZeroDivisionError: division by zero\n\n")
-        assert ended.stderr == "A cell of notebook.ipynb failed; its error stands above.\n"
+        assert ended.stderr == "A cell of notebook.ipynb failed. See its error above.\n"
 
     def test_ends_with_1_where_the_kernel_dies(self, notebook: Callable[..., Path]) -> None:
         ended = run_demo("--execute", notebook("import os; os._exit(3)"))
 
-        assert (ended.stderr, ended.returncode) == ("notebook.ipynb was not finished: Kernel died\n", 1)
+        assert (ended.stderr, ended.returncode) == ("Couldn't finish notebook.ipynb: Kernel died\n", 1)
 
     def test_says_that_there_is_no_such_notebook(self) -> None:
         ended = run_demo("--execute", "nowhere.ipynb")
 
         assert ended.returncode == 2
-        assert ended.stderr == "There is no notebook nowhere.ipynb. Give the path of an .ipynb file.\n"
+        assert ended.stderr == "Notebook not found: nowhere.ipynb. Pass the path of an .ipynb file.\n"
 
     def test_says_that_the_quickstart_is_missing(self, tmp_path: Path) -> None:
         program = (
@@ -88,7 +88,7 @@ class TestTheCommandLine:
         )
 
         assert ended.returncode == 2
-        assert ended.stderr.startswith("There is no notebooks/quickstart.ipynb here. Run this in a checkout")
+        assert ended.stderr.startswith("notebooks/quickstart.ipynb not found. Run this in a checkout")
         assert "Traceback" not in ended.stderr
 
     def test_takes_no_other_option_with_execute(self, notebook: Callable[..., Path]) -> None:

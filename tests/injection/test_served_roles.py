@@ -600,7 +600,7 @@ def test_while_sts_is_away_valid_credentials_are_served_and_then_the_reason(
     status, said = ask()
     assert status == 503
     assert "The session of the role role-for-s3-fileserver ended at" in said["message"]
-    assert "and cannot be renewed" in said["message"]
+    assert " UTC. Renewal failed: " in said["message"]
     sts.recovers()
     sts.seconds = 3600
     wait_until("it is served again", lambda: ask()[0] == 200)

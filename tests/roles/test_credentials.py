@@ -176,14 +176,14 @@ def test_500_threads_that_sign_after_an_expiry_make_one_call(clock: Clock) -> No
     sts = STS(clock, 3600)
     held = credentials(sts)
     asked, answer = threading.Event(), threading.Event()
-    ask = held._ask
+    ask = held._call_sts
 
     def slowly() -> AssumeRoleResponse:
         asked.set()
         assert answer.wait(30)
         return ask()
 
-    held._ask = slowly
+    held._call_sts = slowly
     clock.passes(3601)
     keys: list[str] = []
     threads = [

@@ -107,14 +107,14 @@ def test_the_text_tells_of_a_role_that_a_person_must_renew() -> None:
 def test_the_text_tells_that_renewal_fails_and_why() -> None:
     text = display.text(Role(renewal_error=FAILED))
     assert (
-        "renewal fails: STS at http://localhost:1 (from AWS_ENDPOINT_URL_STS) could not be reached." in text
+        "renewal failed: STS at http://localhost:1 (from AWS_ENDPOINT_URL_STS) could not be reached." in text
     )
 
 
 def test_the_text_tells_what_narrows_the_session_and_what_to_take_care_of() -> None:
     text = display.text(Role(narrowing="read-only", packed_policy_size=72, danger="*file*"))
     assert " · RoleSession1 · read-only · until " in text
-    assert text.endswith("(59 min left) · take care: it matches *file* · session policies and tags 72 % full")
+    assert text.endswith("(59 min left) · caution: matches *file* · session policies and tags 72 % full")
     assert "full" not in display.text(Role(packed_policy_size=50))
 
 
@@ -152,8 +152,8 @@ def test_the_card_tells_whether_the_role_renews_itself() -> None:
 
 def test_the_card_tells_that_renewal_fails_and_changes_its_colour() -> None:
     well, failing = display.html(Role()), display.html(Role(renewal_error=FAILED))
-    assert "Renewal fails" not in Page(well).words
-    assert f"Renewal fails: {FAILED.happened} {FAILED.advice}" in Page(failing).words
+    assert "Renewal failed" not in Page(well).words
+    assert f"Renewal failed: {FAILED.happened} {FAILED.advice}" in Page(failing).words
     assert "--jp-success-color" in well
     assert "--jp-success-color" not in failing
     assert "--jp-warn-color" in failing
@@ -162,8 +162,8 @@ def test_the_card_tells_that_renewal_fails_and_changes_its_colour() -> None:
 def test_the_card_tells_what_narrows_the_session_and_warns_of_a_dangerous_role() -> None:
     calm, careful = Page(display.html(Role(narrowing="scoped"))), Page(display.html(Role(danger="*file*")))
     assert "scoped" in calm.words
-    assert "Take care" not in calm.words
-    assert "Take care: it matches *file*" in careful.words
+    assert "Caution" not in calm.words
+    assert "Caution: matches *file*" in careful.words
     assert "--jp-warn-color" in display.html(Role(danger="*file*"))
     assert "Session policies and tags 72 % full" in Page(display.html(Role(packed_policy_size=72))).words
 

@@ -109,13 +109,13 @@ def test_a_failed_renewal_is_shown_changes_nothing_and_is_tried_again(
     now_due(held)
     wait_until("the failure is seen", lambda: held.renewal_error is not None)
     assert told in str(held.renewal_error)
-    assert "renewal fails: " in str(held)
-    assert "Renewal fails: " in held._repr_mimebundle_()["text/html"]
+    assert "renewal failed: " in str(held)
+    assert "Renewal failed: " in held._repr_mimebundle_()["text/html"]
     assert held.session.get_credentials().get_frozen_credentials().token == token() == first
     short.recovers()
     wait_until("it is renewed", lambda: held.renewal_error is None)
     assert token() != first
-    assert "renewal fails" not in str(held)
+    assert "renewal failed" not in str(held)
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
     assert "Traceback" not in "".join(capfd.readouterr())
     assert SECRET_MARK not in caplog.text
@@ -174,7 +174,7 @@ def test_the_renewer_sleeps_while_another_thread_calls_sts_and_where_nothing_can
     renewer = Renewer(look)
     held, stuck = stsnb.assume_role(ROLE, inject=False), stsnb.assume_role(ROLE, inject=False)
     for role in (held, stuck):
-        role.credentials._take(dataclasses.replace(role.response, expiration=datetime.now(timezone.utc)))
+        role.credentials._store(dataclasses.replace(role.response, expiration=datetime.now(timezone.utc)))
         renewer.watch(role.credentials)
     stuck.credentials.renewable = False
     with held.credentials._renewal:  # as while STS is slow

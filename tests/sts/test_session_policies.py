@@ -188,13 +188,13 @@ def test_how_full_the_policies_are_is_told_over_half(
 def test_a_dangerous_role_is_told_as_it_is_configured_now(sts: ScriptedSTS) -> None:
     role = stsnb.assume_role("arn:aws:iam::123456789012:role/admin/Prod-Writer")
     assert not role.dangerous
-    assert "take care" not in str(role)
+    assert "caution" not in str(role)
     for pattern in ("*prod*", "PROD-*", "arn:*:role/admin/*", "*:123456789012:*"):
         settings.put(settings.Settings(dangerous=("nothing", pattern)))
         assert (role.dangerous, role.danger) == (True, pattern)
-        assert f" · take care: it matches {pattern}" in str(role)
+        assert f" · caution: matches {pattern}" in str(role)
         shown = role._repr_mimebundle_()["text/html"]
-        assert f"Take care: it matches {pattern}" in shown
+        assert f"Caution: matches {pattern}" in shown
         assert "--jp-warn-color1" in shown
     settings.put(settings.Settings(dangerous=("prod", "admin")))
     assert not role.dangerous

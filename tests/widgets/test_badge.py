@@ -96,7 +96,7 @@ def test_a_badge_shows_session_policies_danger_and_the_source(
     badge = badge_of(first, kernel)
     assert (badge.role["narrowing"], badge.role["danger"]) == ("read-only", True)
     assert badge.role["remarks"] == [
-        "Take care: it matches *fileserver*.",
+        "Caution: matches *fileserver*.",
         "Session policies and tags 72 % full.",
     ]
     assert badge.role["came"] == "from the environment"

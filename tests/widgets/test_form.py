@@ -90,7 +90,7 @@ def test_an_interrupt_is_shown(sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("stsnb.widgets.form.assume_role", interrupted)
     form = AssumeRoleForm()
     click(form, role=ROLE, session_name="RoleSession1")
-    assert form._fields.failure["happened"] == "It was interrupted."
+    assert form._fields.failure["happened"] == "Interrupted."
     assert form._fields.phase == "open"
 
 
