@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Protocol
 
-#: From this PackedPolicySize on it is shown: another session policy or tag may exceed STS's limit.
+#: Above this PackedPolicySize it is shown: another session policy or tag may exceed STS's limit.
 TELL_SIZE_OVER_PERCENT = 50
 
 _TEMPLATE = Path(__file__).with_name("display.html")

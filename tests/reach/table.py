@@ -1,4 +1,4 @@
-"""The table of what reaches whom, as the tests saw it, and its place in the docs."""
+"""The table of test results for libraries, and its place in the libraries notebook."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.reach.readers import READERS
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "libraries.ipynb"
 #: The first words of the cell that holds it.
-HEADING = "## What was seen"
+HEADING = "## Test results"
 _NAMES = {"cli": "AWS CLI v1", "javascript": "AWS SDK for JavaScript v3"}
 
 
@@ -26,12 +26,12 @@ def made(seen: Seen) -> str:
 
 
 def written() -> str:
-    """Return the table that stands in the docs."""
+    """Return the table of the notebook."""
     return "\n".join(line for line in _cell(_notebook()).source.splitlines() if line.startswith("|"))
 
 
 def write(seen: Seen) -> None:
-    """Put a table into the docs, in the place of the one that stands there."""
+    """Replace the table of the notebook."""
     notebook = _notebook()
     cell = _cell(notebook)
     before, after = cell.source.split("|", 1)[0], cell.source.rsplit("|\n", 1)[-1]
