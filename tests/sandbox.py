@@ -22,7 +22,7 @@ T = TypeVar("T")
 #: whose server was killed is still free when the server comes back.
 _PORTS = range(20000, 32768)
 
-# Stands beside the test run in a session of its own and reads from a pipe which programs are up. The pipe
+# Runs in a session of its own and reads from a pipe which programs are up. The pipe
 # closes when the test run is gone, be it by SIGKILL, and then this ends them and removes the folder.
 _GUARD = """\
 import os, shutil, signal, sys, time
@@ -56,7 +56,7 @@ class SandboxError(Exception):
 
 
 def free_ports(count: int) -> list[int]:
-    """TCP ports of 127.0.0.1 that nobody listens on, all different."""
+    """Different TCP ports of 127.0.0.1 without a listener."""
     ports: list[int] = []
     for port in random.sample(_PORTS, 500):
         if len(ports) == count:
@@ -71,7 +71,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def listens(port: int) -> bool:
-    """Whether somebody accepts connections on a port of 127.0.0.1."""
+    """Whether a server accepts connections on a port of 127.0.0.1."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
@@ -181,7 +181,7 @@ class Sandbox:
         self._daemons: list[Daemon] = []
 
     def __enter__(self) -> Sandbox:
-        # The folder is its owner's only: keys and tokens stand in it.
+        # The folder is its owner's only: it holds keys and tokens.
         self.folder = Path(tempfile.mkdtemp(prefix=f"{self.name}-")).resolve()
         self._guard = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _GUARD, str(self.folder)],

@@ -45,7 +45,7 @@ class MFADevice:
 class ScriptedSTS:
     """What the server answers next, and what it was asked.
 
-    With a `device` a role needs its code, or a session that was bought with one. Of whom it gave keys itself it
+    With a `device` a role needs its code, or a session that was started with one. Of whom it gave keys itself it
     knows until when they are good, and whether they are a role's: a chained role gets an hour at most.
     """
 

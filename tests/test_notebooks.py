@@ -42,7 +42,7 @@ def test_a_notebook_of_the_project_runs_and_its_file_holds_no_secret(
     assert "widgets" in executed.metadata or "stsnb" in saved
 
 
-def test_the_quickstart_is_refused_let_in_and_refused_again(embedded_aws: EmbeddedAWS) -> None:
+def test_the_quickstart_is_denied_then_allowed_then_denied_again(embedded_aws: EmbeddedAWS) -> None:
     executed = execute(
         NOTEBOOKS[[p.stem for p in NOTEBOOKS].index("quickstart")], embedded_aws.child_environment()
     )

@@ -128,12 +128,12 @@ boto3.setup_default_session()
 
 
 def until_in_force(code: str) -> float:
-    """Return the time from the start of a process until it says that the role is in force."""
+    """Return the time from the start of a process until it says that the role is active."""
     start = time.perf_counter()
-    command = [sys.executable, "-c", f"{code}\nprint('in force', flush=True)"]
+    command = [sys.executable, "-c", f"{code}\nprint('active', flush=True)"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
-        assert child.stdout.readline() == "in force\n"
+        assert child.stdout.readline() == "active\n"
         return time.perf_counter() - start
 
 
@@ -253,7 +253,7 @@ def click_to_badge_slow() -> tuple[float, float]:
 
 
 def idle() -> tuple[float, float]:
-    """The processor's time that a process with a role in force takes in a minute in which nothing happens."""
+    """The processor's time that a process with an active role takes in a minute in which nothing happens."""
     code = (
         _OURS
         + "\nimport time; before = time.process_time(); time.sleep(60); print(time.process_time() - before)"
@@ -384,7 +384,7 @@ def endpoint_end() -> tuple[float, float]:
 MEASURES = [
     Measure("%load_ext stsnb / import boto3", 0.15, load_ext),
     Measure("completion, 2,000 profiles / 50 ms", 1.0, completion),
-    Measure("process to role in force / by hand", 1.0, process),
+    Measure("process to active role / by hand", 1.0, process),
     Measure("the same, STS of 80 ms", 1.0, process_slow),
     Measure("assume_role, STS of 80 ms / client.assume_role", 1.15, warm_slow),
     Measure("assume_role, loopback / client.assume_role", None, warm),

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 
 from tests.sandbox import Daemon, Sandbox, SandboxError, free_ports, wait_until
 
-# What a setting's value is before anybody changes it: nothing moves or asks, and every cell is in the page.
+# The initial values of settings: nothing moves or asks, and every cell is in the page.
 _SETTINGS: dict[str, dict[str, Any]] = {
     "@jupyterlab/apputils-extension:notification": {
         "checkForUpdates": False,

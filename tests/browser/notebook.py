@@ -89,7 +89,7 @@ class Notebook:
         return self.page.locator(".jp-NotebookPanel:visible .jp-Notebook .jp-Cell").nth(number)
 
     def output(self, number: int) -> Locator:
-        """Return the outputs of a cell, without the numbers beside them."""
+        """Return the outputs of a cell, without their numbers."""
         return self.cell(number).locator(".jp-Cell-outputArea .jp-OutputArea-output")
 
     def run(self, number: int, *, wait: bool = True, seconds: float = 60) -> None:

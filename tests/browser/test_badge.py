@@ -76,7 +76,7 @@ def test_each_state_is_plain_in_words_and_can_be_read(
     )
     expect(badge(notebook, 8)).to_be_visible()
 
-    # Two sessions come nearer to their end than STS allows: the kernel is told so, as if time had passed.
+    # Two sessions come nearer to their end than STS allows: the test sets their expiration in the kernel.
     notebook.write(0, _ENDS_IN.format(seconds=250, cell=5) + "\n" + _ENDS_IN.format(seconds=-1, cell=7))
     notebook.run(0)
     sts.fails("ExpiredToken", "The security token included in the request is expired")
@@ -257,7 +257,7 @@ def test_a_role_that_needs_a_code_takes_the_next_one_in_its_last_minutes(
     notebook: Notebook, sts: ScriptedSTS
 ) -> None:
     asks = f"%assume_role {ROLE} --serial-number {DEVICE} --token-code 123456"
-    # Keys that are temporary cannot buy an MFA session: each session of the role needs a code.
+    # Temporary keys can't start an MFA session: each session of the role needs a code.
     opened(notebook, sts, f"os.environ['AWS_SESSION_TOKEN'] = 'temporary'\n{asks}", "")
     expect(badge(notebook, 1)).to_contain_text("does not renew itself")
     code = badge(notebook, 1).get_by_label("Next MFA code")

@@ -223,7 +223,7 @@ def test_an_sts_that_is_not_there(notebook: Notebook, sts: ScriptedSTS) -> None:
     expect(go(form)).to_have_text("Assume role")
 
 
-def test_what_nobody_expected_is_shown_too(notebook: Notebook, sts: ScriptedSTS, form: Locator) -> None:
+def test_an_unexpected_error_is_shown(notebook: Notebook, sts: ScriptedSTS, form: Locator) -> None:
     notebook.write(2, "import stsnb.widgets.form as f\nf.assume_role = lambda **asked: 1 / 0")
     notebook.run(2)
     field(form, "Role").fill(ROLE)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.ceph.gateway import CephGateway
 
-#: Their tests wait for sessions to end, up to 25 s: begun first, they end beside the others.
+#: Their tests wait for sessions to end, up to 25 s: started first, they end while the others run.
 _LONG = ("test_soak", "test_chaining", "test_renewal")
 
 
@@ -26,7 +26,7 @@ def ceph() -> Iterator[CephGateway]:
 
 @pytest.fixture(autouse=True)
 def no_aws_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away what the surroundings say about AWS."""
+    """Unset the AWS variables of the environment."""
     for name in os.environ:
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)

@@ -15,7 +15,7 @@ from tests.ceph import packages, world
 from tests.sandbox import Daemon, Sandbox, SandboxError, free_ports, listens
 
 # Nothing is read from /etc/ceph or kept in /var/lib/ceph: every path is below the sandbox's folder, and the
-# sockets and files of process ids that nobody would read are off. All data is in the OSD's memory.
+# sockets and files of process ids that no test reads are off. All data is in the OSD's memory.
 # Without cephx there are no keys to make; everything listens on the loopback address only.
 _CONF = """\
 [global]
@@ -88,7 +88,7 @@ class CephGateway:
 
     Two gateways serve the same users, roles, buckets and sessions. The one at `endpoint_url` takes sessions
     from 900 s on, as AWS does; the one at `short_endpoint_url` from 1 s on, to see them end. (botocore itself
-    refuses to ask for less than 900 s, unless it is told ``Config(parameter_validation=False)``.)
+    refuses to send less than 900 s, unless it has ``Config(parameter_validation=False)``.)
     """
 
     def __enter__(self) -> CephGateway:

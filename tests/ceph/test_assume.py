@@ -118,7 +118,7 @@ def test_a_managed_policy_which_ceph_would_pass_over_is_refused(alice: CephGatew
     assert os.environ == before
 
 
-def test_who_is_not_trusted_is_told_what_can_be_known(
+def test_a_caller_that_is_not_trusted_gets_the_facts_that_ceph_gives(
     ceph: CephGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _as("mallory", ceph, monkeypatch)

@@ -110,7 +110,7 @@ def test_a_gateway_that_was_away_is_found_again_without_a_hand(short: CephGatewa
     assert "renewal failed" not in str(held)
 
 
-def test_500_threads_and_s3fs_beside_them_make_one_call_a_renewal(short: CephGateway) -> None:
+def test_500_threads_and_s3fs_together_make_one_call_a_renewal(short: CephGateway) -> None:
     held = stsnb.assume_role(ROLE_ARN, duration_seconds=SECONDS)
     files = s3fs.S3FileSystem(anon=False, skip_instance_cache=True, use_listings_cache=False)
     calls, over, faults = Calls(held), threading.Event(), []

@@ -365,7 +365,7 @@ _LINE = [
 
 
 def ipython(folder: Path, *arguments: str) -> tuple[str, str]:
-    """Run IPython in a process of its own, whose profile stands in a folder."""
+    """Run IPython in a process of its own, with its profile in a folder."""
     made = subprocess.run(
         [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", *arguments, "-c", _REPORT],
         env={**os.environ, "IPYTHONDIR": str(folder)}, capture_output=True, text=True, check=False, timeout=60,

@@ -1,4 +1,4 @@
-"""AccessDenied: who was refused, and the statement that would let them in."""
+"""AccessDenied: the refused caller, and the statement that its trust policy needs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.scripted_sts import INVALID_CODE, ROLE, USER, ScriptedSTS
 from tests.scripted_sts import error as sts_error
 
 
-def test_a_refusal_names_who_was_refused_and_gives_the_statement_that_lets_them_in(sts: ScriptedSTS) -> None:
+def test_a_refusal_names_the_caller_and_the_statement_that_its_trust_policy_needs(sts: ScriptedSTS) -> None:
     message = f"User: {USER} is not authorized to perform: sts:AssumeRole on resource: {ROLE}"
     sts.fails("AccessDenied", message, 403)
     error = why()
@@ -46,7 +46,7 @@ def test_a_refusal_that_does_not_say_whom_is_asked_whom(sts: ScriptedSTS) -> Non
     assert [asked["Action"] for asked in sts.requests] == ["AssumeRole", "GetCallerIdentity"]
 
 
-def test_a_refusal_of_somebody_unknown_leaves_a_place_to_fill_in(sts: ScriptedSTS) -> None:
+def test_a_refusal_of_an_unknown_caller_leaves_a_placeholder(sts: ScriptedSTS) -> None:
     with nameless(sts):
         sts.fails("AccessDenied", "Access denied", 403)
         error = why()

@@ -10,7 +10,7 @@ import stsnb
 import stsnb.sources.source
 from tests.errors.why import (
     KEYS,
-    nobodys_url,
+    unused_url,
     why,
 )
 from tests.scripted_sts import ROLE, ScriptedSTS
@@ -19,7 +19,7 @@ from tests.scripted_sts import ROLE, ScriptedSTS
 def test_the_setting_is_the_variable_for_all_services(
     sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = nobodys_url()
+    url = unused_url()
     monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
     assert why().happened.startswith(f"STS at {url} (from AWS_ENDPOINT_URL) ")
@@ -28,7 +28,7 @@ def test_the_setting_is_the_variable_for_all_services(
 def test_the_variable_for_sts_goes_before_that_for_all(
     sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = nobodys_url()
+    url = unused_url()
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
     monkeypatch.setenv("AWS_ENDPOINT_URL", sts.endpoint_url)
     assert why().happened.startswith(f"STS at {url} (from AWS_ENDPOINT_URL_STS) ")
@@ -53,7 +53,7 @@ def test_the_variable_for_sts_goes_before_that_for_all(
 def test_the_setting_is_the_profiles(
     profile: str, setting: str, named_by: str, sts: ScriptedSTS, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = nobodys_url()
+    url = unused_url()
     monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
     (config / "config").write_text(f"[profile work]\n{profile.replace('URL', url)}")
     (config / "credentials").write_text(f"[work]\n{KEYS}")

@@ -18,14 +18,14 @@ from stsnb.sources.source import Source
 from tests.errors.why import (
     HALF,
     address,
-    nobodys_url,
+    unused_url,
     why,
 )
 from tests.scripted_sts import SECRET_MARK, ScriptedSTS
 
 
-def test_a_port_where_nobody_listens(sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch) -> None:
-    url = nobodys_url()
+def test_a_port_without_a_listener(sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = unused_url()
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
     error = why()
     assert error.happened == f"STS at {url} (from AWS_ENDPOINT_URL_STS) could not be reached."
@@ -105,12 +105,12 @@ def test_an_address_that_is_none(nonsense: str, sts: ScriptedSTS, monkeypatch: p
     error = why()
     assert "AWS_ENDPOINT_URL_STS" in error.happened
     assert nonsense in str(error)
-    assert "The answer was" not in str(error), "nobody was asked"
+    assert "The answer was" not in str(error), "STS was not called"
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "HTTP_PROXY"])
 def test_a_proxy_that_is_not_there(variable: str, sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch) -> None:
-    proxy = nobodys_url()
+    proxy = unused_url()
     monkeypatch.setenv(variable, proxy.replace("//", f"//me:{SECRET_MARK}@"))
     if variable == "HTTPS_PROXY":
         monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
@@ -151,7 +151,7 @@ PASSWORDS = [
 def test_a_password_in_an_address_is_not_shown(
     variable: str, user: str, sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(variable, nobodys_url().replace("//", f"//{user}@"))
+    monkeypatch.setenv(variable, unused_url().replace("//", f"//{user}@"))
     error = why()
     assert "hunter2" not in str(error)
     assert error.happened
@@ -160,7 +160,7 @@ def test_a_password_in_an_address_is_not_shown(
 def test_a_secret_in_an_addresss_query_is_not_shown(
     sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"{nobodys_url()}/sts?token=a@hunter2")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"{unused_url()}/sts?token=a@hunter2")
     assert "hunter2" not in str(why())
 
 

@@ -59,8 +59,8 @@ def address(sts: ScriptedSTS) -> str:
     return f"STS at {sts.endpoint_url} (from AWS_ENDPOINT_URL_STS)"
 
 
-def nobodys_url(scheme: str = "http") -> str:
-    """The address of a port where nobody listens."""
+def unused_url(scheme: str = "http") -> str:
+    """The URL of a port without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"{scheme}://127.0.0.1:{server.getsockname()[1]}"
 

@@ -1,4 +1,4 @@
-"""Whose keys call STS: those that boto3 uses with the same profile and environment, with a web identity beside them."""
+"""Whose keys call STS: those that boto3 uses with the same profile and environment, also next to a web identity."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.scripted_sts import ROLE, MFADevice, ScriptedSTS
 from tests.sso_portal import PORTAL, Portal
 
 POD = "arn:aws:iam::123456789012:role/pod"
-#: For each kind of profile its keys, beside those of the profile `base`.
+#: For each kind of profile its keys, in addition to those of the profile `base`.
 KINDS = {
     "keys": "aws_access_key_id = AKIAKEYS\naws_secret_access_key = x\n",
     "process": "credential_process = PROCESS\n",

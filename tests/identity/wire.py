@@ -33,7 +33,7 @@ class Request:
     region : str
         The region of its signature.
     parameters : dict
-        What it asks for; a session name that somebody invents is ``invented``.
+        What it asks for; a generated session name is ``invented``.
     attempts : str
         Which attempt it is, of how many.
     agent : tuple

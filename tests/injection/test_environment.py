@@ -149,7 +149,7 @@ def test_a_value_that_the_system_refuses_leaves_everything_as_it_was(session: bo
 
 
 def test_a_reader_that_goes_by_the_expiration_never_sees_half_a_set(session: boto3.Session) -> None:
-    """botocore re-reads the variables only while AWS_CREDENTIAL_EXPIRATION stands there."""
+    """botocore re-reads the variables only while AWS_CREDENTIAL_EXPIRATION is set."""
     seen: list[tuple[str | None, ...]] = []
 
     class Watched(dict[str, str]):

@@ -65,9 +65,11 @@ def test_pools_of_joblib_and_the_fork_server_follow_the_role(sts: ScriptedSTS, l
 def test_running_tasks_of_joblib_end_undisturbed(sts: ScriptedSTS, tmp_path: Path) -> None:
     role = stsnb.assume_role(ROLE, "first")
     paths = [f"{tmp_path}/{n}" for n in range(2)]
-    with concurrent.futures.ThreadPoolExecutor(1) as beside, warnings.catch_warnings():
+    with concurrent.futures.ThreadPoolExecutor(1) as executor, warnings.catch_warnings():
         warnings.simplefilter("ignore", WorkerPoolWarning)
-        running = beside.submit(lambda: joblib.Parallel(2)(joblib.delayed(key_once)(path) for path in paths))
+        running = executor.submit(
+            lambda: joblib.Parallel(2)(joblib.delayed(key_once)(path) for path in paths)
+        )
         wait_until("both run", lambda: all(Path(f"{path}-begun").exists() for path in paths))
         stsnb.assume_role(ROLE, "second")
         for path in paths:

@@ -51,7 +51,7 @@ def test_a_terminal_shows_text_and_html(shell: InteractiveShell, sts: ScriptedST
     show_badges(None)  # outside of IPython
 
 
-def test_a_kernel_shows_the_badge_beside_text_and_html(
+def test_a_kernel_shows_the_badge_with_text_and_html(
     shell: InteractiveShell, sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shell, "kernel", object(), raising=False)

@@ -82,9 +82,12 @@ def test_every_option_reaches_sts(shell: InteractiveShell, sts: ScriptedSTS, tmp
         " --tags team=data Key=project,Value=x=y 'Value=a b,Key=cost center' --transitive-tag-keys team --source-identity alice"
         " --serial-number arn:aws:iam::123456789012:mfa/alice --token-code 012345 --region eu-west-1",
     )
-    bought, asked = sts.requests
-    assert (bought["Action"], bought["DurationSeconds"]) == ("GetSessionToken", "43200")
-    assert (bought["SerialNumber"], bought["TokenCode"]) == ("arn:aws:iam::123456789012:mfa/alice", "012345")
+    session_call, asked = sts.requests
+    assert (session_call["Action"], session_call["DurationSeconds"]) == ("GetSessionToken", "43200")
+    assert (session_call["SerialNumber"], session_call["TokenCode"]) == (
+        "arn:aws:iam::123456789012:mfa/alice",
+        "012345",
+    )
     assert {k: v for k, v in asked.items() if k not in ("Action", "Version")} == {
         "RoleArn": ROLE,
         "RoleSessionName": "me",

@@ -195,7 +195,7 @@ def refused(read: Callable[[str], object], bucket: str) -> str:
 
 
 def stale(held: stsnb.AssumedRole) -> Read:
-    """Return what tells whether the session that is in force now has ended, as the server sees it."""
+    """Return a function that returns whether the current session has ended for the server."""
     keys = held.response
     client = boto3.client(
         "s3",

@@ -1,4 +1,4 @@
-"""What the tests of the reach need beside Python's packages; run as ``python -m tests.reach.packages``, installs it.
+"""What the tests of the reach need in addition to Python's packages; run as ``python -m tests.reach.packages``, installs it.
 
 aioboto3 asks for one version of boto3 that is older than what the other libraries are tried with, and so has an
 environment of its own.
@@ -40,7 +40,7 @@ def _node() -> str | None:
 
 def _javascript() -> str | None:
     FOLDER.mkdir(parents=True, exist_ok=True)
-    shutil.copy(_READER, FOLDER)  # Node.js looks for modules beside the file
+    shutil.copy(_READER, FOLDER)  # Node.js searches for modules next to the file
     if (FOLDER / "node_modules" / "@aws-sdk" / "client-s3" / "package.json").exists():
         return None
     return _run("npm", "install", "--no-audit", "--no-fund", "--prefix", str(FOLDER), _JAVASCRIPT)

@@ -152,7 +152,7 @@ def test_a_chain_is_let_go_with_its_last_role(short: ScriptedSTS) -> None:
     del second
     gc.collect()
     assert [link() for link in links] == [None, None]
-    wait_until("the keeper has ended", lambda: not kernel._renewer.running)
+    wait_until("the renewer has ended", lambda: not kernel._renewer.running)
 
 
 def test_a_link_that_has_ended_is_named(short: ScriptedSTS) -> None:

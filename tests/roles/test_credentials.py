@@ -17,7 +17,7 @@ from tests.scripted_sts import ROLE, ScriptedSTS
 
 
 class Clock:
-    """Stands in for the time module in `stsnb.roles.credentials`: time passes when a test says so."""
+    """Replaces the time module in `stsnb.roles.credentials`: time passes when a test says so."""
 
     def __init__(self) -> None:
         self.now = 1_900_000_000.0

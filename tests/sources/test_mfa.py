@@ -50,8 +50,8 @@ def test_a_code_is_asked_for_once_and_serves_all_roles_of_the_day(
         stsnb.drop_role()
     assert len(person.asked) == 1
     assert (sts.count("GetSessionToken"), sts.calls) == (1, 10)
-    bought = sts.requests[0]
-    assert (bought["SerialNumber"], bought["DurationSeconds"]) == (device.serial_number, "43200")
+    session_call = sts.requests[0]
+    assert (session_call["SerialNumber"], session_call["DurationSeconds"]) == (device.serial_number, "43200")
     assert set(sts.callers[1:]) == {"ASIA0000000000000001"}
     assert not any("TokenCode" in request for request in sts.requests[1:])
 
@@ -65,7 +65,7 @@ def test_a_code_on_the_line_needs_no_prompt_and_the_same_cell_runs_again(
     assert (sts.count("GetSessionToken"), sts.calls) == (1, 2)
 
 
-def test_two_threads_with_one_code_buy_one_session(sts: ScriptedSTS, device: MFADevice) -> None:
+def test_two_threads_with_one_code_start_one_session(sts: ScriptedSTS, device: MFADevice) -> None:
     roles: list[stsnb.AssumedRole] = []
     code = {"serial_number": device.serial_number, "token_code": device.code}
     threads = [
@@ -133,10 +133,10 @@ def test_another_devices_arn_is_told_with_the_arn(sts: ScriptedSTS, device: MFAD
         stsnb.assume_role(ROLE, serial_number="arn:aws:iam::123456789012:mfa/nobody", token_code=device.code)
 
 
-# --- nobody there ---------------------------------------------------------------------------------------------
+# --- no user ---------------------------------------------------------------------------------------------
 
 
-def test_another_thread_asks_nobody(sts: ScriptedSTS, device: MFADevice, person: Person) -> None:
+def test_another_thread_asks_for_no_code(sts: ScriptedSTS, device: MFADevice, person: Person) -> None:
     errors: list[Exception] = []
 
     def assume() -> None:
@@ -234,7 +234,7 @@ def test_a_notebook_asks_below_the_cell_and_the_code_is_in_no_output(
     assert device.code not in "".join(shown)
 
 
-def test_a_widgets_callback_asks_nobody(sts: ScriptedSTS, device: MFADevice, tmp_path: Path) -> None:
+def test_a_callback_of_a_widget_asks_for_no_code(sts: ScriptedSTS, device: MFADevice, tmp_path: Path) -> None:
     """A front end shows no question that a comm's message has raised: the kernel would wait for ever."""
     manager = KernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
     manager.start_kernel(env=os.environ.copy(), cwd=tmp_path)

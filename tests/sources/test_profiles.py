@@ -460,7 +460,7 @@ def normal(sts: ScriptedSTS) -> Sent:
     """What was sent, by whom and in which region, but for what botocore and stsnb are known to do differently.
 
     botocore invents a session name with the time in it, stsnb one with the user. And where botocore sends a
-    role's MFA code along each time, stsnb buys a session with it and asks with that.
+    role's MFA code along each time, stsnb starts a session with it and calls STS with that.
     """
     found: Sent = []
     given_by: dict[str, int] = {}

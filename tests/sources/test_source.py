@@ -251,7 +251,7 @@ def test_no_logger_at_debug_tells_a_secret(sts: ScriptedSTS, caplog: pytest.LogC
     assert SECRET_MARK not in caplog.text
 
 
-def test_a_profile_that_asks_for_a_code_asks_nobody_in_the_background(sts: ScriptedSTS, config: Path) -> None:
+def test_a_profile_that_needs_a_code_asks_for_none_in_the_background(sts: ScriptedSTS, config: Path) -> None:
     import threading
 
     (config / "config").write_text(

@@ -30,7 +30,7 @@ def token(n: int = 1, **claims: Any) -> str:
 
 @pytest.fixture
 def file(sts: ScriptedSTS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file with a token; nobody has AWS credentials."""
+    """A file with a token, and no AWS credentials."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     path = tmp_path / "token"

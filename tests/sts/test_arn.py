@@ -1,4 +1,4 @@
-"""The ARN of a role: which texts are one, and what a person is told of those that are not."""
+"""The ARN of a role: which texts are one, and the faults of those that are not."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_a_bare_name_is_answered_with_the_arn_that_it_would_be_part_of() -> None
         ("arn:aws:iam::123456789012:Role/name", "not a role"),
     ],
 )
-def test_what_names_something_else_is_told_so_beside_an_example(text: str, what: str) -> None:
+def test_another_kind_of_arn_is_named_in_the_error_with_an_example(text: str, what: str) -> None:
     sentence = refused(text)
     assert text in sentence
     assert what in sentence

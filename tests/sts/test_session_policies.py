@@ -74,7 +74,7 @@ def test_the_policy_is_sent_once_when_it_is_named_too() -> None:
 @pytest.mark.parametrize(
     "others", [{"policy": NARROW}, {"policy_arns": [S3_ONLY]}, {"policy_arns": [READ_ONLY, OWN]}]
 )
-def test_read_only_is_refused_beside_policies_that_would_widen_it(others: dict[str, Any]) -> None:
+def test_read_only_is_refused_with_policies_that_would_widen_it(others: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequestError, match="A session may do what any one of its policies allows"):
         request(read_only=True, **others)
 

@@ -75,7 +75,7 @@ def test_a_session_of_identity_center_is_let_in_by_a_pattern_that_outlives_its_r
 def test_an_unknown_identity_leaves_a_place_to_fill_in(identity: str | None) -> None:
     made = statement(identity, asked())
     assert made["Principal"] == {"AWS": UNKNOWN}
-    assert "*" not in json.dumps(made), "nobody pastes a role that is open to all"
+    assert "*" not in json.dumps(made), "a role that is open to all must not be pasted"
 
 
 def test_tags_and_a_source_identity_need_actions_of_their_own() -> None:

@@ -108,7 +108,7 @@ def test_a_badge_renews_with_a_code_and_shows_why_it_could_not(
     sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch, sent: list[dict[str, Any]]
 ) -> None:
     sts.device = MFADevice()
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "temporary")  # such keys buy no MFA session
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "temporary")  # such keys start no MFA session
     role = stsnb.assume_role(ROLE, serial_number=DEVICE, token_code=sts.device.code)
     badge = badge_of(role, kernel)
     assert badge.role["device"] == DEVICE
