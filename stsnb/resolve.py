@@ -57,18 +57,28 @@ def resolve(role: str, given: Mapping[str, Any], environ: Mapping[str, str]) -> 
         If a file can't be parsed.
     """
     configured = settings.current()
-    role, asked = configured.of_alias(role, {name: held for name, held in given.items() if held is not None})
+    role, arguments = configured.of_alias(
+        role, {name: held for name, held in given.items() if held is not None}
+    )
     named = _profile_of(role, environ)
-    said: dict[str, Any] = {}
+    from_profile: dict[str, Any] = {}
     if named is not None:
-        said = named.parameters(with_credentials=bool(asked.get("profile") or asked.get("chain")))
-        if "web_identity_token_file" in asked:
-            said = {name: held for name, held in said.items() if name not in NOT_WITH_WEB_IDENTITY}
-    general = configured.completed({**said, **asked})
-    if named is not None and named.region and "region" not in asked:
+        from_profile = named.parameters(
+            with_credentials=bool(arguments.get("profile") or arguments.get("chain"))
+        )
+        if "web_identity_token_file" in arguments:
+            from_profile = {
+                name: held for name, held in from_profile.items() if name not in NOT_WITH_WEB_IDENTITY
+            }
+    general = configured.completed({**from_profile, **arguments})
+    if named is not None and named.region and "region" not in arguments:
         # The profile's source has the profile's region; a role that calls STS instead does not.
-        general["region"] = named.region if asked.get("chain") else None
-    if general.get("chain") and "duration_seconds" not in {**said, **asked} and "duration_seconds" in general:
+        general["region"] = named.region if arguments.get("chain") else None
+    if (
+        general.get("chain")
+        and "duration_seconds" not in {**from_profile, **arguments}
+        and "duration_seconds" in general
+    ):
         general["duration_seconds"] = min(general["duration_seconds"], MAX_CHAINED_DURATION_SECONDS)
     role = general.pop("role_arn", role)
     how = {name: general.pop(name, None) for name in ("profile", "chain", "region", "refresh", "live")}
@@ -76,7 +86,10 @@ def resolve(role: str, given: Mapping[str, Any], environ: Mapping[str, str]) -> 
         request = AssumeRoleRequest.of(role, **general)
     except InvalidRequestError as error:
         raise InvalidRequestError(
-            [(name, _with_profile_key(name, fault, named, said, asked)) for name, fault in error.faults]
+            [
+                (name, _with_profile_key(name, fault, named, from_profile, arguments))
+                for name, fault in error.faults
+            ]
         ) from None
     _check_kinds(how)
     _check_chain(how["chain"], how["profile"], request)
@@ -97,10 +110,14 @@ def _profile_of(role: object, environ: Mapping[str, str]) -> RoleProfile | None:
 
 
 def _with_profile_key(
-    name: str, fault: Fault, named: RoleProfile | None, said: Mapping[str, Any], asked: Mapping[str, Any]
+    name: str,
+    fault: Fault,
+    named: RoleProfile | None,
+    from_profile: Mapping[str, Any],
+    arguments: Mapping[str, Any],
 ) -> Fault:
     """Name the profile and its key in a fault that comes from them."""
-    if named is None or name not in said or name in asked:
+    if named is None or name not in from_profile or name in arguments:
         return fault
     return fault.at(f"{KEY_OF_PARAMETER[name]} of profile {named.name}")
 

@@ -96,9 +96,9 @@ export default () => {
       const acts = element("span.stsnb-acts", {}, copies("Copy ARN", () => model.get("role").arn), renew, drop);
       // The code stays in the page until it is sent, once, in a message that is not stored.
       const code = element("input", { type: "text", inputMode: "numeric", autocomplete: "one-time-code" });
-      const asks = element("label.stsnb-secondary", {}, "Next MFA code ", code);
+      const codeLabel = element("label.stsnb-secondary", {}, "Next MFA code ", code);
       const send = link("Renew with code", () => renewWithCode());
-      const next = element("div.stsnb-row.stsnb-note", { hidden: true }, asks, send);
+      const next = element("div.stsnb-row.stsnb-note", { hidden: true }, codeLabel, send);
       const renewWithCode = () => {
         const typed = code.value.replaceAll(" ", "");
         code.setAttribute("aria-invalid", String(!/^[0-9]{6}$/.test(typed)));
@@ -139,7 +139,7 @@ export default () => {
         if (note.dataset.shown !== notes) say(note, (note.dataset.shown = notes));
         const used = live() && !INACTIVE.includes(state);
         next.hidden = !used || !role.device || left >= CODE_MINUTES;
-        asks.title = role.device ?? "";
+        codeLabel.title = role.device ?? "";
         send.disabled = role.asking;
         renew.hidden = !used || role.device !== null;
         renew.disabled = role.asking;

@@ -105,7 +105,7 @@ export default {
       Object.fromEntries(fields.filter((each) => each.name !== "token_code").map((each) => [each.name, valueOf(each.input)]));
     const touched = new Set();
     let sending = 0;
-    let asked = -1; // the attempt that this view has sent
+    let sentAttempt = -1; // the attempt that this view has sent
 
     const send = () => {
       clearTimeout(sending);
@@ -128,7 +128,7 @@ export default {
 
     const show = () => {
       const phase = model.get("phase");
-      const asking = phase === "asking" || asked === model.get("attempt");
+      const asking = phase === "asking" || sentAttempt === model.get("attempt");
       view.dataset.phase = asking && phase !== "done" ? "asking" : phase;
       const focused = view.contains(document.activeElement);
       const turned = form.hidden !== (phase === "done");
@@ -206,7 +206,7 @@ export default {
     });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      if (!live() || model.get("phase") !== "open" || asked === model.get("attempt")) return;
+      if (!live() || model.get("phase") !== "open" || sentAttempt === model.get("attempt")) return;
       // The kernel checks the fields again before it calls STS.
       const wrong = fields.find((each) => (each === field.token_code || !pending()) && faultOf(each.name) !== undefined);
       if (wrong) {
@@ -217,8 +217,8 @@ export default {
         return;
       }
       if (sending) send();
-      asked = model.get("attempt");
-      model.send({ do: "assume", attempt: asked, fields: typed(), token_code: code() });
+      sentAttempt = model.get("attempt");
+      model.send({ do: "assume", attempt: sentAttempt, fields: typed(), token_code: code() });
       field.token_code.input.value = "";
       show();
     });

@@ -154,46 +154,48 @@ class AssumeRoleForm(ipywidgets.VBox):
 def _read(fields: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the arguments of `stsnb.assume_role` from the fields, and the faults of fields that can't be read."""
     initial, faults = _initial_fields(), {}
-    asked: dict[str, Any] = {name: text.strip() for name, text in fields.items() if text.strip()}
+    arguments: dict[str, Any] = {name: text.strip() for name, text in fields.items() if text.strip()}
     # Unchanged initial values are not passed on: an alias or a profile overrides the configuration.
-    asked = {name: text for name, text in asked.items() if text != initial.get(name) or name == "read_only"}
-    if "duration_seconds" in asked:
+    arguments = {
+        name: text for name, text in arguments.items() if text != initial.get(name) or name == "read_only"
+    }
+    if "duration_seconds" in arguments:
         try:
-            asked["duration_seconds"] = int(asked["duration_seconds"])
+            arguments["duration_seconds"] = int(arguments["duration_seconds"])
         except ValueError:
             faults["duration_seconds"] = (
-                f"Invalid duration: {asked.pop('duration_seconds')} is not a whole number of seconds."
+                f"Invalid duration: {arguments.pop('duration_seconds')} is not a whole number of seconds."
             )
-    read_only = asked.pop("read_only", "") == _YES
+    read_only = arguments.pop("read_only", "") == _YES
     if read_only or initial["read_only"]:
-        asked["read_only"] = read_only
-    if "policy" in asked:
-        asked["policy"] = Path(asked["policy"].removeprefix("file://"))
-    if "policy_arns" in asked:
-        asked["policy_arns"] = asked["policy_arns"].replace(",", " ").split()
-        if not asked["policy_arns"]:
-            del asked["policy_arns"]
-    if "tags" in asked:
-        pairs = [pair.partition("=") for pair in asked["tags"].split()]
+        arguments["read_only"] = read_only
+    if "policy" in arguments:
+        arguments["policy"] = Path(arguments["policy"].removeprefix("file://"))
+    if "policy_arns" in arguments:
+        arguments["policy_arns"] = arguments["policy_arns"].replace(",", " ").split()
+        if not arguments["policy_arns"]:
+            del arguments["policy_arns"]
+    if "tags" in arguments:
+        pairs = [pair.partition("=") for pair in arguments["tags"].split()]
         wrong = [key for key, equals, _ in pairs if not equals]
-        asked["tags"] = {key.strip(): value.strip() for key, _, value in pairs}
+        arguments["tags"] = {key.strip(): value.strip() for key, _, value in pairs}
         if wrong:
             faults["tags"] = f"Invalid tag: {wrong[0]} is not KEY=VALUE."
-        elif len(asked["tags"]) < len(pairs):
+        elif len(arguments["tags"]) < len(pairs):
             faults["tags"] = "Duplicate tag key. Enter each key once."
-    return asked, faults
+    return arguments, faults
 
 
 def _checked(fields: dict[str, str]) -> dict[str, Any]:
     """Check the fields as `stsnb.assume_role` will, without the MFA code."""
-    asked, faults = _read(fields)
-    line = line_of(asked)
-    device = asked.get("serial_number")
-    role = asked.pop("role", "")
+    arguments, faults = _read(fields)
+    line = line_of(arguments)
+    device = arguments.get("serial_number")
+    role = arguments.pop("role", "")
     if not role:
         faults["role"] = ""
     try:
-        request = resolve(role or _ANY_ROLE, asked, kernel.environ_of_user()).request
+        request = resolve(role or _ANY_ROLE, arguments, kernel.environ_of_user()).request
         device = request.serial_number
     except InvalidRequestError as error:
         # A fault of a parameter without a field comes from the role's alias or profile.

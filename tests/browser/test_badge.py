@@ -160,7 +160,7 @@ def test_the_countdown_is_right_where_the_browsers_clock_is_not(
     assert -2 <= off.total_seconds() <= passed + 2
 
 
-def test_it_goes_on_while_a_cell_runs_and_corrects_itself_when_the_machine_wakes_up(
+def test_the_countdown_runs_while_a_cell_runs_and_is_right_after_a_sleep_of_the_machine(
     notebook: Notebook, sts: ScriptedSTS
 ) -> None:
     notebook.page.clock.install()
@@ -307,7 +307,7 @@ def test_a_notebook_that_is_opened_again_shows_what_is_so(notebook: Notebook, st
     expect(time_of(badge(notebook, 1))).to_have_text("dropped")
 
 
-def test_saved_with_the_state_of_widgets_it_tells_without_a_kernel_what_was_so(
+def test_saved_with_widget_state_the_last_state_is_shown_without_a_kernel(
     notebook: Notebook, sts: ScriptedSTS
 ) -> None:
     path = notebook.server.write(

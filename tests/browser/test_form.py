@@ -107,7 +107,7 @@ def test_with_the_keyboard_alone(notebook: Notebook, sts: ScriptedSTS, form: Loc
     expect(notebook.page.locator(".jp-Notebook .jp-Cell")).to_have_count(3)  # no key was taken for a shortcut
 
 
-def test_a_double_click_asks_once(notebook: Notebook, sts: ScriptedSTS, form: Locator) -> None:
+def test_a_double_click_calls_sts_once(notebook: Notebook, sts: ScriptedSTS, form: Locator) -> None:
     answer = threading.Event()
     sts.respond = lambda asked: answer.wait(30) and sts.credentials(asked)
     field(form, "Role").fill(ROLE)
@@ -124,7 +124,7 @@ def test_a_double_click_asks_once(notebook: Notebook, sts: ScriptedSTS, form: Lo
     assert sts.calls == 1
 
 
-def test_it_asks_while_a_cell_runs(notebook: Notebook, sts: ScriptedSTS, form: Locator) -> None:
+def test_it_calls_sts_while_a_cell_runs(notebook: Notebook, sts: ScriptedSTS, form: Locator) -> None:
     notebook.write(2, f"{BUSY}\nstsnb.current_role().role_name")
     notebook.run(2, wait=False)
     expect(notebook.cell(2).locator(".jp-InputPrompt")).to_have_text("[*]:")

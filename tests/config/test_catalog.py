@@ -154,7 +154,7 @@ def test_what_was_assumed_is_remembered_the_latest_first(sts: ScriptedSTS) -> No
     assert catalog.used_before() == [other, ROLE]
 
 
-def test_the_memory_has_an_end_and_stands_many_threads() -> None:
+def test_the_recent_roles_are_limited_and_thread_safe() -> None:
     def use(thread: int) -> None:
         for number in range(200):
             catalog.remember(f"arn:aws:iam::123456789012:role/{thread}-{number}", "me")

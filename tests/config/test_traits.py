@@ -269,7 +269,7 @@ def test_a_code_in_an_alias_is_refused_without_being_repeated(shell: Interactive
     assert configuration.current().roles == {}
 
 
-def test_a_name_that_is_not_there_is_told_with_the_one_that_is(shell: InteractiveShell) -> None:
+def test_an_unknown_name_is_an_error_that_suggests_the_right_one(shell: InteractiveShell) -> None:
     with pytest.warns(UserWarning, match="`regio` not recognized by `AssumeRole`.  Did you mean `region`?"):
         configure(shell, regio="eu-west-1")
 
@@ -386,7 +386,7 @@ def test_an_alias_on_the_command_line_may_be_a_pair(tmp_path: Path) -> None:
     assert json.loads(ipython(tmp_path, "--ext=stsnb", pair)[0])[0] == {"s3": {"role_arn": ROLE}}
 
 
-def test_a_wrong_value_on_the_command_line_is_told(tmp_path: Path) -> None:
+def test_an_invalid_value_on_the_command_line_is_an_error(tmp_path: Path) -> None:
     out, err = ipython(tmp_path, "--ext=stsnb", "--AssumeRole.duration_seconds=60")
     assert "Invalid duration: 60 s. It must be 900 to 43200 s." in " ".join((out + err).split())
 

@@ -55,7 +55,7 @@ def test_a_refusal_of_an_unknown_caller_leaves_a_placeholder(sts: ScriptedSTS) -
     assert pasted(error)["Principal"] == {"AWS": UNKNOWN}
 
 
-def test_a_session_of_another_role_is_let_in_by_that_role(sts: ScriptedSTS) -> None:
+def test_the_statement_for_a_session_of_another_role_names_that_role(sts: ScriptedSTS) -> None:
     session = "arn:aws:sts::123456789012:assumed-role/hop/alice"
     sts.fails(
         "AccessDenied",
@@ -98,7 +98,7 @@ def test_a_role_that_refuses_a_good_code_gets_the_statement_with_mfa(sts: Script
     assert pasted(error)["Condition"] == {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
 
 
-def test_who_named_no_device_is_told_how_to(sts: ScriptedSTS) -> None:
+def test_a_refusal_without_an_mfa_device_says_how_to_pass_one(sts: ScriptedSTS) -> None:
     sts.fails("AccessDenied", "Access denied", 403)
     assert why().advice.endswith("If it requires MFA, pass your device: --serial-number ARN.")
     assert "--serial-number" not in why(serial_number=DEVICE, token_code="493817").advice

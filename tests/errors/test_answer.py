@@ -39,7 +39,7 @@ from tests.scripted_sts import SECRET_MARK, ScriptedSTS
     ],
 )
 @pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "InvalidSignatureException"])
-def test_a_clock_that_is_off_is_told_in_seconds_from_both_times_of_the_message(
+def test_a_wrong_clock_is_reported_in_seconds_from_both_times_of_the_message(
     code: str, message: str, told: str, sts: ScriptedSTS
 ) -> None:
     sts.fails(code, message, 403)
@@ -63,7 +63,7 @@ def clock_off(seconds: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("seconds", "side"), [(1000, "ahead of"), (-100_000, "behind")])
-def test_a_clock_that_is_off_is_told_from_the_date_header_alone(
+def test_a_wrong_clock_is_reported_from_the_date_header_alone(
     seconds: int, side: str, sts: ScriptedSTS
 ) -> None:
     sts.fails("SignatureDoesNotMatch", "The request signature we calculated does not match", 403)
@@ -146,7 +146,7 @@ def test_a_bare_error_is_explained_like_any_other(
     assert error.said == code
 
 
-def test_an_error_with_an_empty_message_is_told_by_its_code(sts: ScriptedSTS) -> None:
+def test_an_error_with_an_empty_message_is_shown_by_its_code(sts: ScriptedSTS) -> None:
     sts.fails("AccessDenied", "", 403)
     error = why()
     assert error.said == "AccessDenied"

@@ -83,7 +83,7 @@ def test_the_setting_is_the_region_where_endpoints_are_to_be_ignored(
     )
 
 
-def test_without_any_region_the_partition_tells_where_to_ask(
+def test_without_a_region_the_partition_decides_which_sts_is_called(
     sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
@@ -113,7 +113,7 @@ def two_profiles(
 
 
 @pytest.mark.usefixtures("two_profiles")
-def test_a_active_role_does_not_change_whom_another_profile_asks(
+def test_an_active_role_does_not_change_the_sts_of_another_profile(
     sts: ScriptedSTS, other_sts: ScriptedSTS
 ) -> None:
     stsnb.assume_role(ROLE, profile="work")

@@ -159,7 +159,7 @@ def test_a_credential_process_that_prints_expired_credentials(sts: ScriptedSTS, 
     )
 
 
-def test_a_profile_whose_own_role_is_refused_is_told_apart_from_the_role_that_was_asked_for(
+def test_a_refused_role_of_a_profile_is_distinguished_from_the_requested_role(
     sts: ScriptedSTS, config: Path
 ) -> None:
     hop = "arn:aws:iam::123456789012:role/hop"

@@ -48,7 +48,7 @@ def test_a_request_that_sts_could_only_refuse_is_not_sent(sts: ScriptedSTS) -> N
     assert sts.requests == []
 
 
-def test_all_faults_of_a_request_are_told_each_on_a_line(sts: ScriptedSTS) -> None:
+def test_all_faults_of_a_request_are_shown_each_on_a_line(sts: ScriptedSTS) -> None:
     error = why("arn:aws:iam::123456789012:user/myid", duration_seconds=1, token_code="hunter2")
     lines = str(error).splitlines()
     assert lines[0] == "Several values are invalid."

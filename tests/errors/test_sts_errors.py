@@ -50,7 +50,7 @@ ANSWERS: list[tuple[str, int, str, dict[str, Any], list[str], list[str]]] = [
     ANSWERS,
     ids=[f"{code} {message[:40]}".strip() for code, _, message, *_ in ANSWERS],
 )
-def test_each_error_of_sts_tells_what_happened_and_what_to_do(
+def test_each_error_of_sts_says_what_is_wrong_and_what_to_do(
     code: str,
     status: int,
     message: str,

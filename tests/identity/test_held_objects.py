@@ -135,7 +135,7 @@ def test_keys_that_a_test_sets_for_a_while_are_not_mixed_with_the_roles_token(st
     assert sync_caller(sts)() == key(role)
 
 
-def test_botocore_is_given_back_when_nothing_is_active_any_more(sts: ScriptedSTS) -> None:
+def test_botocore_is_restored_when_no_role_is_active(sts: ScriptedSTS) -> None:
     before = botocore.credentials.EnvProvider.__init__, botocore.credentials.ContainerProvider.__init__
     stsnb.assume_role(ROLE)
     assert botocore.credentials.EnvProvider.__init__ is not before[0]

@@ -27,7 +27,7 @@ def by_child(role: str) -> str:
     return done.stdout
 
 
-def test_a_child_that_assumes_its_own_role_is_told_that_it_runs_as_that_role(aws: EmbeddedAWS) -> None:
+def test_a_child_that_assumes_its_own_role_gets_an_error_that_says_so(aws: EmbeddedAWS) -> None:
     role = stsnb.assume_role(ROLE_ARN, "RoleSession1")
     said = by_child(ROLE_ARN)
     assert f"You are {role.role_name} already" in said

@@ -101,7 +101,7 @@ def test_a_request_waits_for_an_answer_that_is_not_ready(server: CredentialServe
     assert response_to(server, request(server))[2] == b"{}"
 
 
-def test_after_waiting_the_server_asks_once_more_without_patience(
+def test_after_waiting_the_answer_is_requested_once_more_without_patience(
     server: CredentialServer, asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rules, "PATIENCE_SECONDS", 0.1)

@@ -77,7 +77,7 @@ def test_running_tasks_of_joblib_end_undisturbed(sts: ScriptedSTS, tmp_path: Pat
         assert running.result(60) == [role.response.access_key_id] * 2
 
 
-def test_a_pool_of_the_fork_server_that_is_held_goes_on(sts: ScriptedSTS) -> None:
+def test_a_pool_of_the_fork_server_that_is_held_keeps_working(sts: ScriptedSTS) -> None:
     of_user = key()
     with multiprocessing.get_context("forkserver").Pool(1) as pool:
         assert pool.map(key, [0]) == [of_user]

@@ -39,7 +39,7 @@ def key(role: stsnb.AssumedRole) -> str:
     return role.response.access_key_id
 
 
-def test_the_role_in_force_asks(sts: ScriptedSTS) -> None:
+def test_chain_calls_sts_with_the_active_role(sts: ScriptedSTS) -> None:
     first = stsnb.assume_role(ROLE)
     second = stsnb.assume_role(SECOND, chain=True)
     assert sts.callers == ["AKIAIOSFODNN7EXAMPLE", key(first)]
@@ -48,7 +48,7 @@ def test_the_role_in_force_asks(sts: ScriptedSTS) -> None:
     assert os.environ["AWS_ACCESS_KEY_ID"] == key(second)
 
 
-def test_any_role_may_ask_and_a_chain_tells_its_links(sts: ScriptedSTS) -> None:
+def test_any_role_can_be_chained_from_and_a_chain_shows_its_roles(sts: ScriptedSTS) -> None:
     own = dict(os.environ)
     first = stsnb.assume_role(ROLE, inject=False)
     second = stsnb.assume_role(SECOND, chain=first, inject=False)
@@ -129,7 +129,7 @@ def test_each_link_is_renewed_and_signs_for_the_next(short: ScriptedSTS) -> None
     assert not any(who.startswith("AKIA") for who in signers)
 
 
-def test_a_dropped_link_goes_on_for_what_stands_on_it(short: ScriptedSTS) -> None:
+def test_a_dropped_role_is_still_renewed_for_the_roles_chained_from_it(short: ScriptedSTS) -> None:
     first = stsnb.assume_role(ROLE)
     second = stsnb.assume_role(SECOND, chain=True)
     first.drop()
@@ -242,7 +242,7 @@ def test_the_magic_chains_shows_the_chain_and_puts_all_back(
     assert os.environ == own
 
 
-def test_a_refused_link_is_told_as_whom_it_asked(aws: EmbeddedAWS) -> None:
+def test_a_refused_role_of_a_chain_names_its_caller(aws: EmbeddedAWS) -> None:
     stsnb.assume_role(ROLE_ARN, "RoleSession1")
     with pytest.raises(AssumeRoleError) as told:
         stsnb.assume_role(ARCHIVE_ROLE_ARN, chain=True)

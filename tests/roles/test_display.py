@@ -82,14 +82,16 @@ FAILED = AssumeRoleError(
         (timedelta(days=2), "48 h left"),
     ],
 )
-def test_the_time_left_is_told_as_exactly_as_a_person_wants_it(remaining: timedelta, words: str) -> None:
+def test_the_remaining_time_is_shown_in_hours_and_minutes_or_in_seconds(
+    remaining: timedelta, words: str
+) -> None:
     assert display.left(remaining) == words
 
 
 # --- one line of text ---------------------------------------------------------------------------------------
 
 
-def test_the_text_tells_the_role_its_account_its_session_and_its_end() -> None:
+def test_the_text_shows_role_account_session_and_expiration() -> None:
     assert display.text(Role()) == (
         "role-for-s3-fileserver · 123456789012 · RoleSession1 · until 2025-01-01 13:30:05 UTC (59 min left)"
     )
@@ -99,26 +101,26 @@ def test_the_text_of_a_role_without_an_account_has_no_gap() -> None:
     assert display.text(Role(account_id=None)).startswith("role-for-s3-fileserver · RoleSession1 · until")
 
 
-def test_the_text_tells_of_a_role_that_a_person_must_renew() -> None:
+def test_the_text_shows_that_a_role_is_not_renewed_automatically() -> None:
     assert display.text(Role(renewable=False)).endswith(" · does not renew itself")
     assert "renew" not in display.text(Role())
 
 
-def test_the_text_tells_that_renewal_fails_and_why() -> None:
+def test_the_text_shows_a_failed_renewal_and_its_error() -> None:
     text = display.text(Role(renewal_error=FAILED))
     assert (
         "renewal failed: STS at http://localhost:1 (from AWS_ENDPOINT_URL_STS) could not be reached." in text
     )
 
 
-def test_the_text_tells_what_narrows_the_session_and_what_to_take_care_of() -> None:
+def test_the_text_shows_session_policies_and_warnings() -> None:
     text = display.text(Role(narrowing="read-only", packed_policy_size=72, danger="*file*"))
     assert " · RoleSession1 · read-only · until " in text
     assert text.endswith("(59 min left) · caution: matches *file* · session policies and tags 72 % full")
     assert "full" not in display.text(Role(packed_policy_size=50))
 
 
-def test_the_text_is_one_line_whatever_it_tells() -> None:
+def test_the_text_is_always_one_line() -> None:
     everything = Role(renewal_error=FAILED, narrowing="scoped", packed_policy_size=99, danger="*")
     assert len(display.text(everything).splitlines()) == 1
 
@@ -126,7 +128,7 @@ def test_the_text_is_one_line_whatever_it_tells() -> None:
 # --- a card of HTML -----------------------------------------------------------------------------------------
 
 
-def test_the_card_tells_the_same_and_the_region() -> None:
+def test_the_html_shows_the_same_and_the_region() -> None:
     page = Page(display.html(Role()))
     for told in (
         "role-for-s3-fileserver",
@@ -145,12 +147,12 @@ def test_the_card_of_a_role_without_account_and_region_has_no_gap() -> None:
     assert "None" not in page.words
 
 
-def test_the_card_tells_whether_the_role_renews_itself() -> None:
+def test_the_html_shows_whether_the_role_renews_itself() -> None:
     assert "renews itself" in Page(display.html(Role())).words
     assert "does not renew itself" in Page(display.html(Role(renewable=False))).words
 
 
-def test_the_card_tells_that_renewal_fails_and_changes_its_colour() -> None:
+def test_the_html_shows_a_failed_renewal_and_changes_its_colour() -> None:
     well, failing = display.html(Role()), display.html(Role(renewal_error=FAILED))
     assert "Renewal failed" not in Page(well).words
     assert f"Renewal failed: {FAILED.happened} {FAILED.advice}" in Page(failing).words
@@ -159,7 +161,7 @@ def test_the_card_tells_that_renewal_fails_and_changes_its_colour() -> None:
     assert "--jp-warn-color" in failing
 
 
-def test_the_card_tells_what_narrows_the_session_and_warns_of_a_dangerous_role() -> None:
+def test_the_html_shows_session_policies_and_warns_of_a_dangerous_role() -> None:
     calm, careful = Page(display.html(Role(narrowing="scoped"))), Page(display.html(Role(danger="*file*")))
     assert "scoped" in calm.words
     assert "Caution" not in calm.words

@@ -128,7 +128,7 @@ def test_a_wrong_code_and_a_used_one_say_what_to_try_and_nothing_changes(
         assert len(sts.requests) == requests + 1  # a code is sent once
 
 
-def test_another_devices_arn_is_told_with_the_arn(sts: ScriptedSTS, device: MFADevice) -> None:
+def test_an_error_names_the_arn_of_the_wrong_device(sts: ScriptedSTS, device: MFADevice) -> None:
     with pytest.raises(AssumeRoleError, match="MFA device arn:aws:iam::123456789012:mfa/nobody"):
         stsnb.assume_role(ROLE, serial_number="arn:aws:iam::123456789012:mfa/nobody", token_code=device.code)
 

@@ -124,7 +124,7 @@ def test_settings_are_the_role_profiles(
     assert stsnb.assume_role("work", profile="base").region == "eu-west-3"
 
 
-def test_a_profile_stands_in_either_file(sts: ScriptedSTS, config: Path) -> None:
+def test_a_profile_may_be_in_either_file(sts: ScriptedSTS, config: Path) -> None:
     (config / "credentials").write_text(
         f"[base]\naws_access_key_id = AKIABASE\naws_secret_access_key = x\n[work]\nrole_arn = {ROLE}\nsource_profile = base\n"
     )
@@ -148,7 +148,7 @@ def test_a_profile_chains_from_the_role_in_force(sts: ScriptedSTS, write: Callab
     assert second.region == "eu-west-3"
 
 
-def test_a_role_profile_as_another_roles_source_asks_for_its_code_in_front(
+def test_a_role_profile_as_source_asks_for_its_code_first(
     sts: ScriptedSTS, write: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sts.device = MFADevice()
@@ -244,7 +244,7 @@ KEY_FAULTS = [
 
 
 @pytest.mark.parametrize(("key", "told", "where"), KEY_FAULTS, ids=[key for key, *_ in KEY_FAULTS])
-def test_a_value_that_sts_would_refuse_is_told_with_its_key(
+def test_a_value_that_sts_would_refuse_is_an_error_with_its_key(
     key: str, told: str, where: str, sts: ScriptedSTS, write: Callable[[str], None]
 ) -> None:
     role_arn = "" if key.startswith("role_arn") else f"role_arn = {ROLE}\n"
@@ -334,7 +334,7 @@ def test_a_file_that_cannot_be_parsed_is_named(
     assert f"The file {config / 'config'} has no section before line 1." in str(why("work"))
 
 
-def test_a_process_of_the_source_that_fails_is_told(sts: ScriptedSTS, write: Callable[[str], None]) -> None:
+def test_a_failing_process_of_the_source_is_an_error(sts: ScriptedSTS, write: Callable[[str], None]) -> None:
     write(
         f"[profile work]\nrole_arn = {ROLE}\nsource_profile = hop\n[profile hop]\ncredential_process = {sys.executable} -c 'raise SystemExit(3)'\n"
     )
@@ -366,7 +366,7 @@ def portal(sts: ScriptedSTS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("kind", PORTAL)
-def test_an_sso_login_asks_as_a_source_and_under_a_role_profile(
+def test_an_sso_login_is_a_source_also_of_a_role_profile(
     kind: str, portal: Portal, sts: ScriptedSTS, write: Callable[[str], None]
 ) -> None:
     write(f"[profile work]\nrole_arn = {ROLE}\nsource_profile = sso\n[profile sso]\n{PORTAL[kind]}")

@@ -19,7 +19,7 @@ def test_the_input_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == ["MFA code: "]
 
 
-def test_a_background_thread_asks_no_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_background_thread_never_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(getpass, "getpass", lambda _prompt: "123456")
     refused: list[Exception] = []
 

@@ -160,7 +160,7 @@ def test_a_profile_that_takes_the_environments_keys_takes_the_users_own(
     assert keys[:2] == ["AKIAIOSFODNN7EXAMPLE"] * 2
 
 
-def test_the_old_token_and_the_account_of_another_identity_are_taken_away_and_given_back(
+def test_the_old_token_and_the_account_of_another_identity_are_unset_and_restored(
     sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECURITY_TOKEN", "stale")
@@ -238,7 +238,7 @@ def test_services_share_one_loader_whose_folders_do_not_grow(sts: ScriptedSTS) -
     assert len(folders) == len(set(folders))
 
 
-def test_no_logger_at_debug_tells_a_secret(sts: ScriptedSTS, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_logger_at_debug_logs_a_secret(sts: ScriptedSTS, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         role = stsnb.assume_role(ROLE)
         role.refresh()

@@ -139,7 +139,7 @@ def test_a_folder_is_no_file(sts: ScriptedSTS, file: Path) -> None:
     assert "can't be read" in why(file.parent).happened
 
 
-def test_what_a_web_identity_does_not_take_is_told_before_anything_is_sent(
+def test_parameters_that_a_web_identity_does_not_take_are_refused_before_the_call(
     sts: ScriptedSTS, file: Path
 ) -> None:
     error = why(file, external_id="ext-1", serial_number="arn:aws:iam::123456789012:mfa/me", tags={"a": "b"})
@@ -157,7 +157,7 @@ def test_what_a_web_identity_does_not_take_is_told_before_anything_is_sent(
         ("IDPCommunicationError", "", "could not reach the identity provider", "Wait a moment"),
     ],
 )  # fmt: skip
-def test_what_sts_says_of_a_token_is_told(
+def test_an_error_of_sts_about_a_token_is_explained(
     code: str, message: str, happened: str, advice: str, sts: ScriptedSTS, file: Path
 ) -> None:
     sts.fails(code, f"{message} {token()}")

@@ -206,7 +206,7 @@ def test_the_part_that_is_wrong_is_named(text: str, what: str) -> None:
         "ARN:aws:iam::123456789012:role/name",
     ],
 )
-def test_what_is_no_arn_is_told_what_one_looks_like(text: str) -> None:
+def test_an_error_about_an_invalid_arn_shows_an_example(text: str) -> None:
     sentence = refused(text)
     assert f"{text.strip()!r} is not a role ARN" in sentence
     assert "arn:aws:iam::123456789012:role/" in sentence

@@ -212,7 +212,7 @@ def test_a_sentence_shows_what_was_given_but_not_all_of_it() -> None:
 # --- all faults at once -------------------------------------------------------------------------------------
 
 
-def test_all_faults_are_told_together_in_the_order_of_the_parameters() -> None:
+def test_all_faults_are_shown_together_in_the_order_of_the_parameters() -> None:
     found = faults(
         role_arn="role-for-s3-fileserver",
         session_name="a b",
@@ -375,22 +375,22 @@ def test_a_policy_counts_as_it_is_sent_not_as_it_is_written() -> None:
         ({("a", "b"): 1}, "can't be written as JSON"),
     ],
 )
-def test_what_is_no_policy_is_told_why(policy: object, sentence: str) -> None:
+def test_an_invalid_policy_is_an_error_with_its_reason(policy: object, sentence: str) -> None:
     assert sentence in fault("policy", policy=policy)
 
 
-def test_a_policy_that_holds_itself_is_told_why() -> None:
+def test_a_policy_that_contains_itself_is_an_error() -> None:
     policy: dict[str, object] = {}
     policy["Statement"] = policy
     assert "can't be written as JSON" in fault("policy", policy=policy)
 
 
 @pytest.mark.parametrize("policy", ["[" * 100_000, '{"a":' * 100_000], ids=["lists", "objects"])
-def test_a_policy_without_end_is_told_why(policy: str) -> None:
+def test_an_endless_policy_is_an_error(policy: str) -> None:
     assert fault("policy", policy=policy).startswith("The session policy")
 
 
-def test_a_policy_that_nests_without_end_is_told_why() -> None:
+def test_a_policy_that_nests_too_deep_is_an_error() -> None:
     policy: dict[str, object] = {}
     for _ in range(100_000):
         policy = {"a": policy}
@@ -421,7 +421,7 @@ def test_a_policy_file_that_is_not_json_is_named(tmp_path: Path) -> None:
     assert f"The session policy in {path} is not JSON" in fault("policy", policy=path)
 
 
-def test_a_path_that_no_file_can_have_is_told_in_a_sentence() -> None:
+def test_an_impossible_path_is_an_error_in_a_sentence() -> None:
     assert fault("policy", policy=Path("policy\0.json")).startswith("The session policy")
 
 

@@ -54,7 +54,7 @@ def test_a_complete_answer_is_read_as_it_is() -> None:
     )
 
 
-def test_an_expiration_in_another_time_zone_is_told_in_utc() -> None:
+def test_an_expiration_in_another_time_zone_is_shown_in_utc() -> None:
     seoul = timezone(timedelta(hours=9))
     answer = {
         **ANSWER,

@@ -163,7 +163,7 @@ def test_no_managed_policy_whatever_ends_in_anything_but_a_sentence(arns: list[s
         ({"policy_arns": [READ_ONLY], "policy": NARROW}, "scoped"),
     ],
 )
-def test_a_role_tells_what_narrows_it(
+def test_a_role_shows_its_session_policies(
     sts: ScriptedSTS, parameters: dict[str, Any], scope: str | None
 ) -> None:
     role = stsnb.assume_role(ROLE, "RoleSession1", **parameters)
@@ -175,7 +175,7 @@ def test_a_role_tells_what_narrows_it(
 @pytest.mark.parametrize(
     ("percent", "told"), [(None, False), (0, False), (50, False), (51, True), (100, True)]
 )
-def test_how_full_the_policies_are_is_told_over_half(
+def test_the_size_of_the_policies_is_shown_over_half(
     sts: ScriptedSTS, percent: int | None, told: bool
 ) -> None:
     sts.packed_policy_size = percent
@@ -185,7 +185,7 @@ def test_how_full_the_policies_are_is_told_over_half(
     assert (f"Session policies and tags {percent} % full" in role._repr_mimebundle_()["text/html"]) is told
 
 
-def test_a_dangerous_role_is_told_as_it_is_configured_now(sts: ScriptedSTS) -> None:
+def test_a_dangerous_role_is_shown_by_the_current_configuration(sts: ScriptedSTS) -> None:
     role = stsnb.assume_role("arn:aws:iam::123456789012:role/admin/Prod-Writer")
     assert not role.dangerous
     assert "caution" not in str(role)

@@ -55,7 +55,7 @@ def test_for_a_session_of_a_role_the_role_is_the_principal(session: str, role: s
 @pytest.mark.parametrize(
     ("partition", "folder"), [("aws", ""), ("aws", "ap-northeast-2/"), ("aws-us-gov", "us-gov-west-1/")]
 )
-def test_a_session_of_identity_center_is_let_in_by_a_pattern_that_outlives_its_role(
+def test_the_statement_for_an_identity_center_session_has_a_pattern_that_outlives_its_role(
     partition: str, folder: str
 ) -> None:
     session = f"arn:{partition}:sts::123456789012:assumed-role/AWSReservedSSO_Data_Analyst_0123456789abcdef/alice@example.com"
@@ -104,7 +104,7 @@ def test_all_conditions_stand_together() -> None:
     assert set(made["Condition"]) == {"ArnLike", "StringEquals", "Bool"}
 
 
-def test_a_statement_is_json_and_tells_no_code() -> None:
+def test_a_statement_is_json_without_the_code() -> None:
     made = statement(USER, asked(tags={"부서": "데이터"}, serial_number=DEVICE, token_code="493817"))
     assert json.loads(json.dumps(made)) == made
     assert "493817" not in json.dumps(made)

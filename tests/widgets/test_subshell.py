@@ -18,7 +18,7 @@ def test_an_open_widget_goes_by_the_addressed_subshell(addressed: str | None) ->
 
 
 @pytest.mark.skipif(not hasattr(BaseComm, "_reply_subshell_for"), reason="ipykernel before 7.4")
-def test_ipykernel_asks_by_that_name_and_decides_otherwise_by_itself() -> None:
+def test_ipykernel_calls_the_hook_by_its_name_and_has_a_default_without_it() -> None:
     assert "_reply_subshell_for" in vars(SubshellWidget().comm)
 
 
