@@ -269,7 +269,7 @@ def test_a_code_in_an_alias_is_refused_without_being_repeated(shell: Interactive
     assert configuration.current().roles == {}
 
 
-def test_an_unknown_name_is_an_error_that_suggests_the_right_one(shell: InteractiveShell) -> None:
+def test_an_unknown_name_is_a_warning_that_suggests_the_right_one(shell: InteractiveShell) -> None:
     with pytest.warns(UserWarning, match="`regio` not recognized by `AssumeRole`.  Did you mean `region`?"):
         configure(shell, regio="eu-west-1")
 

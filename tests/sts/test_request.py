@@ -386,7 +386,7 @@ def test_a_policy_that_contains_itself_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("policy", ["[" * 100_000, '{"a":' * 100_000], ids=["lists", "objects"])
-def test_an_endless_policy_is_an_error(policy: str) -> None:
+def test_a_policy_text_that_nests_too_deep_is_an_error(policy: str) -> None:
     assert fault("policy", policy=policy).startswith("The session policy")
 
 

@@ -18,7 +18,7 @@ def test_an_open_widget_goes_by_the_addressed_subshell(addressed: str | None) ->
 
 
 @pytest.mark.skipif(not hasattr(BaseComm, "_reply_subshell_for"), reason="ipykernel before 7.4")
-def test_ipykernel_calls_the_hook_by_its_name_and_has_a_default_without_it() -> None:
+def test_the_comm_has_the_hook_of_ipykernel() -> None:
     assert "_reply_subshell_for" in vars(SubshellWidget().comm)
 
 
