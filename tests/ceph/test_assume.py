@@ -113,7 +113,7 @@ def test_read_only_reads_and_writes_nothing_also_once_renewed(alice: CephGateway
 
 def test_a_managed_policy_which_ceph_would_pass_over_is_refused(alice: CephGateway) -> None:
     before = dict(os.environ)
-    with pytest.raises(stsnb.AssumeRoleError, match="without managed policies .* Pass the policy itself"):
+    with pytest.raises(stsnb.AssumeRoleError, match=r"without managed policies .* Pass the policy itself"):
         stsnb.assume_role(ROLE_ARN, policy_arns=["arn:aws:iam::aws:policy/ReadOnlyAccess"])
     assert os.environ == before
 
