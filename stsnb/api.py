@@ -112,25 +112,8 @@ def assume_role(
     AssumeRoleError
         One sentence on the fault and one on what to do. Everything is as it was before.
     """
-    given = {
-        "session_name": session_name,
-        "duration_seconds": duration_seconds,
-        "external_id": external_id,
-        "policy": policy,
-        "policy_arns": policy_arns,
-        "read_only": read_only,
-        "tags": tags,
-        "transitive_tag_keys": transitive_tag_keys,
-        "source_identity": source_identity,
-        "serial_number": serial_number,
-        "token_code": token_code,
-        "web_identity_token_file": web_identity_token_file,
-        "profile": profile,
-        "region": region,
-        "chain": chain,
-        "refresh": refresh,
-        "live": live,
-    }
+    given = {**locals()}  # a copy of the parameters: nothing else is bound yet
+    del given["role"], given["inject"]
     if not isinstance(inject, bool):
         raise AssumeRoleError(f"Invalid inject: {shorten(inject)}.", "It must be True or False.")
     environ = kernel.environ_of_user()

@@ -236,6 +236,8 @@ class AssumeRoleRequest:
         return {name: value for name, value in asked.items() if value not in (None, [])}
 
 
+#: The parameters with a secret in them: no message, line or file shows their values.
+SECRETS = frozenset({"token_code"})
 #: What AssumeRole accepts and AssumeRoleWithWebIdentity does not, with what a user calls it.
 NOT_WITH_WEB_IDENTITY = {
     "external_id": "external id",

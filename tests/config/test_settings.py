@@ -76,12 +76,12 @@ def test_a_default_is_checked(name: str, value: object, fault: str | None) -> No
 
 def test_an_alias_may_hold_all_that_assume_role_takes_but_what_is_not_about_the_role() -> None:
     taken = set(inspect.signature(stsnb.assume_role).parameters)
-    assert set(settings.ALIAS_PARAMETERS) == taken - {"role", "token_code", "inject"}
+    assert set(settings.alias_parameters()) == taken - {"role", "token_code", "inject"}
 
 
 @given(
     st.dictionaries(
-        st.sampled_from(["role_arn", *settings.ALIAS_PARAMETERS, "other"]),
+        st.sampled_from(["role_arn", *settings.alias_parameters(), "other"]),
         st.none()
         | st.booleans()
         | st.integers()

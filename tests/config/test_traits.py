@@ -139,7 +139,7 @@ def test_every_parameter_of_an_alias_reaches_where_it_belongs(
     # but for those that ask in another way
     assert set(held) | {"serial_number", "web_identity_token_file", "chain"} == {
         "role_arn",
-        *configuration.ALIAS_PARAMETERS,
+        *configuration.alias_parameters(),
     }
 
 

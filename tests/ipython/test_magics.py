@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from pathlib import Path
@@ -18,6 +19,7 @@ import stsnb
 from stsnb.config import settings as configuration
 from stsnb.demo import ARCHIVE_BUCKET, ARCHIVE_ROLE_ARN, BUCKET, PAYROLL_ROLE_ARN, ROLE_ARN, EmbeddedAWS
 from stsnb.injection.scopes import Scope
+from stsnb.ipython.cursor import options
 from stsnb.kernel import kernel
 from tests.interrupts import interrupt_at_each_line
 from tests.scripted_sts import ROLE, SECRET_MARK, MFADevice, ScriptedSTS
@@ -187,6 +189,11 @@ def test_a_policy_in_json_narrows_the_role(shell: InteractiveShell, sts: Scripte
 def test_a_bare_magic_says_how_to_use_it(shell: InteractiveShell) -> None:
     with unchanged():
         assert "%assume_role arn:aws:iam::123456789012:role/NAME" in run(shell, "%assume_role")
+
+
+def test_each_parameter_of_the_function_is_an_option_and_no_other() -> None:
+    names = {action.dest for action in options().values()} - {"help", "role_arn", "role_session_name"}
+    assert names == set(inspect.signature(stsnb.assume_role).parameters) - {"role", "session_name", "inject"}
 
 
 def test_help_names_every_option(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
