@@ -188,6 +188,32 @@ def _tag(text: str) -> tuple[str, str]:
     return key, value
 
 
+def _provided_contexts(words: Sequence[str]) -> list[dict[str, str]]:
+    """Read contexts. No value is shown: an assertion is a secret."""
+    contexts: list[Any] = []
+    example = '\'[{"ProviderArn": "ARN", "ContextAssertion": "TEXT"}]\''
+    for word in words:
+        items = _items("--provided-contexts", word, example)
+        contexts += [_context(items)] if isinstance(items, str) else items
+    for context in contexts:
+        if (
+            not isinstance(context, dict)
+            or set(context) != {"ProviderArn", "ContextAssertion"}
+            or not _are_texts(context.values())
+        ):
+            raise AssumeRoleError(
+                "An item of --provided-contexts is not an object with the texts ProviderArn and ContextAssertion.",
+                f"Write it as ProviderArn=ARN,ContextAssertion=TEXT, or the list as {example}",
+            )
+    return contexts
+
+
+def _context(text: str) -> dict[str, str] | None:
+    """Read ``ProviderArn=…,ContextAssertion=…``; None for another text, or for a key that is given twice."""
+    before, *parts = re.split(r"(?:^|,)(ProviderArn|ContextAssertion)=", text)
+    return None if before or len(parts) != 4 else dict(zip(parts[::2], parts[1::2], strict=True))
+
+
 def _texts(name: str, value: Any) -> Any:
     """Read the files that the texts of a parameter name; its own options and the AWS CLI's general ones name none."""
     option = "--" + name.replace("_", "-")
@@ -199,6 +225,7 @@ def _texts(name: str, value: Any) -> Any:
 _READERS: dict[str, Callable[[Any], Any]] = {
     "policy": _policy,
     "policy_arns": _policy_arns,
+    "provided_contexts": _provided_contexts,
     "tags": _tags,
 }
 _AS_WRITTEN = frozenset({"role", "session_name", "web_identity_token_file", *OWN_KINDS})

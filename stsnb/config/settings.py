@@ -32,7 +32,7 @@ class Settings:
     Parameters
     ----------
     roles : mapping of str to mapping
-        For each alias its ``role_arn``, and any of `alias_parameters`.
+        For each alias its ``role_arn``, and any of `alias_parameters`. Not in the repr: contexts are secrets.
     general : mapping
         Parameters of `stsnb.assume_role` that apply to all roles: ``session_name``, ``duration_seconds``,
         ``region``, ``read_only``, ``live``.
@@ -40,7 +40,7 @@ class Settings:
         Patterns with ``*``, ``?`` and ``[…]`` of the names and ARNs of dangerous roles; case is ignored.
     """
 
-    roles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    roles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     general: Mapping[str, Any] = field(default_factory=dict)
     dangerous: tuple[str, ...] = ()
 
