@@ -29,6 +29,8 @@ def assume_role(
     tags: Mapping[str, str] | None = None,
     transitive_tag_keys: Iterable[str] | None = None,
     source_identity: str | None = None,
+    provided_contexts: Iterable[Mapping[str, str]] | None = None,
+    minimum_session_token_size: int | None = None,
     serial_number: str | None = None,
     token_code: str | None = None,
     web_identity_token_file: os.PathLike[str] | str | None = None,
@@ -77,6 +79,12 @@ def assume_role(
         At most 50 keys of tags that chained roles inherit.
     source_identity : str, optional
         2 to 64 letters, digits and ``_+=,.@-``, not beginning with ``aws:``.
+    provided_contexts : iterable of dict of str to str, optional
+        At most 5 assertions of trusted context providers, such as IAM Identity Center's, as dicts with ``ProviderArn``
+        (20 to 2048 characters) and ``ContextAssertion`` (4 to 2048 characters). The role's trust policy must allow
+        sts:SetContext. An assertion is a secret: it is never shown.
+    minimum_session_token_size : int, optional
+        The size that the session token has at least, 0 to 4096 bytes.
     serial_number : str, optional
         The MFA device: its serial number or ARN, 9 to 256 characters. Where long-lived keys call STS, one code buys
         a session of 12 hours (GetSessionToken) that assumes and renews all roles of this process with that device;
@@ -112,25 +120,8 @@ def assume_role(
     AssumeRoleError
         One sentence on the fault and one on what to do. Everything is as it was before.
     """
-    given = {
-        "session_name": session_name,
-        "duration_seconds": duration_seconds,
-        "external_id": external_id,
-        "policy": policy,
-        "policy_arns": policy_arns,
-        "read_only": read_only,
-        "tags": tags,
-        "transitive_tag_keys": transitive_tag_keys,
-        "source_identity": source_identity,
-        "serial_number": serial_number,
-        "token_code": token_code,
-        "web_identity_token_file": web_identity_token_file,
-        "profile": profile,
-        "region": region,
-        "chain": chain,
-        "refresh": refresh,
-        "live": live,
-    }
+    given = {**locals()}  # a copy of the parameters: nothing else is bound yet
+    del given["role"], given["inject"]
     if not isinstance(inject, bool):
         raise AssumeRoleError(f"Invalid inject: {shorten(inject)}.", "It must be True or False.")
     environ = kernel.environ_of_user()

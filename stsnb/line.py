@@ -17,6 +17,7 @@ from IPython.core.error import UsageError
 
 from stsnb.aws_cli.command import find_command, prompt_length, without_output_options
 from stsnb.aws_cli.values import expanded, read_values
+from stsnb.config.settings import alias_parameters
 from stsnb.errors import AssumeRoleError
 from stsnb.sts.arn import shorten
 
@@ -24,24 +25,6 @@ from stsnb.sts.arn import shorten
 HOW = (
     "%assume_role needs a role: %assume_role arn:aws:iam::123456789012:role/NAME [SESSION_NAME]\n"
     "%assume_role? lists the options, %current_role shows the active role, %drop_role drops it."
-)
-# The options in the order in which they are written, each spelt as the magic and the AWS CLI do.
-_ORDER = (
-    "duration_seconds",
-    "external_id",
-    "policy",
-    "policy_arns",
-    "read_only",
-    "tags",
-    "transitive_tag_keys",
-    "source_identity",
-    "serial_number",
-    "web_identity_token_file",
-    "profile",
-    "chain",
-    "region",
-    "refresh",
-    "live",
 )
 _OPERATORS = frozenset(";|&<>")
 # A line that goes on in the next row: sh's mark, cmd's, PowerShell's. IPython itself joins the rows of the first.
@@ -170,7 +153,7 @@ def quoted(word: str) -> str:
 
 
 def line_of(asked: Mapping[str, Any]) -> str:
-    """Write arguments of `stsnb.assume_role` as the magic's line, without the MFA code.
+    """Write arguments of `stsnb.assume_role` as the magic's line, without those that hold secrets.
 
     Parameters
     ----------
@@ -182,12 +165,14 @@ def line_of(asked: Mapping[str, Any]) -> str:
     str
         For example ``%assume_role arn:aws:iam::123456789012:role/NAME --region us-west-2``.
     """
+    from stsnb.sts.request import SECRETS  # not needed to load
+
     words = ["%assume_role"]
     for name, option in (("role", "--role-arn"), ("session_name", "--role-session-name")):
         if word := asked.get(name) or ("ROLE" if name == "role" else None):
             words.append(f"{option}={quoted(word)}" if word.startswith("-") else quoted(word))
-    for name in _ORDER:
-        value = asked.get(name)
+    for name in alias_parameters():
+        value = None if name == "session_name" or name in SECRETS else asked.get(name)
         option = "--" + name.replace("_", "-")
         if isinstance(value, bool):
             if value or name != "chain":

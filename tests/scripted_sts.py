@@ -16,6 +16,8 @@ XMLNS = "https://sts.amazonaws.com/doc/2011-06-15/"
 USER = "arn:aws:iam::123456789012:user/myid"
 CHAINED = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"
 INVALID_CODE = "MultiFactorAuthentication failed with invalid MFA one time pass code."
+#: The context provider of IAM Identity Center.
+IDENTITY_CENTER = "arn:aws:iam::aws:contextProvider/IdentityCenter"
 #: Marks every secret of this server, so that a test can look for it in whatever was written or shown.
 SECRET_MARK = "TOPSECRET"
 
@@ -52,6 +54,8 @@ class ScriptedSTS:
     server: HTTPServer
     seconds: int = 3600
     packed_policy_size: int | None = None
+    session_token_size: int | None = None
+    session_token_utilization: int | None = None
     requests: list[dict[str, str]] = field(default_factory=list)
     #: The access key that signed each request; empty for none.
     callers: list[str] = field(default_factory=list)
@@ -159,8 +163,13 @@ class ScriptedSTS:
                 f"<Arn>arn:aws:sts::123456789012:assumed-role/{role}/{asked['RoleSessionName']}</Arn>"
                 "</AssumedRoleUser>"
             )
-            if self.packed_policy_size is not None:
-                user += f"<PackedPolicySize>{self.packed_policy_size}</PackedPolicySize>"
+            for name, size in (
+                ("PackedPolicySize", self.packed_policy_size),
+                ("SessionTokenSize", self.session_token_size),
+                ("SessionTokenUtilization", self.session_token_utilization),
+            ):
+                if size is not None:
+                    user += f"<{name}>{size}</{name}>"
         return Response(
             f'<{action}Response xmlns="{XMLNS}"><{action}Result>'
             f"<Credentials><AccessKeyId>ASIA{n:016d}</AccessKeyId>"

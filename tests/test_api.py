@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from stsnb.demo import (
     EmbeddedAWS,
 )
 from tests.access import can_read, me
-from tests.scripted_sts import ROLE, ScriptedSTS
+from tests.scripted_sts import IDENTITY_CENTER, ROLE, SECRET_MARK, ScriptedSTS
 from tests.unchanged import unchanged
 
 
@@ -107,8 +108,37 @@ def test_the_functions_return_the_role_and_none_without_one(sts: ScriptedSTS) ->
 def test_each_parameter_of_sts_has_its_name_in_snake_case() -> None:
     shape = botocore.session.Session().get_service_model("sts").operation_model("AssumeRole").input_shape
     names = {botocore.xform_name(name) for name in shape.members} - {"role_arn", "role_session_name"}
-    missing = names - set(inspect.signature(stsnb.assume_role).parameters)
-    assert missing <= {"provided_contexts", "minimum_session_token_size"}
+    assert names <= set(inspect.signature(stsnb.assume_role).parameters)
+
+
+def test_the_newest_parameters_are_sent_at_each_call_and_the_assertion_is_shown_nowhere(
+    sts: ScriptedSTS, caplog: pytest.LogCaptureFixture
+) -> None:
+    context = {"ProviderArn": IDENTITY_CENTER, "ContextAssertion": f"{SECRET_MARK}+/=="}
+    with caplog.at_level(logging.DEBUG):
+        role = stsnb.assume_role(ROLE, "me", provided_contexts=[context], minimum_session_token_size=2048)
+        role.refresh()
+    for sent in sts.requests:
+        assert sent == {
+            "Action": "AssumeRole",
+            "Version": "2011-06-15",
+            "RoleArn": ROLE,
+            "RoleSessionName": "me",
+            "ProvidedContexts.member.1.ProviderArn": IDENTITY_CENTER,
+            "ProvidedContexts.member.1.ContextAssertion": f"{SECRET_MARK}+/==",
+            "MinimumSessionTokenSize": "2048",
+        }
+    assert len(sts.requests) == 2
+    shown = [
+        str(role),
+        repr(role),
+        str(role._repr_mimebundle_()),
+        repr(vars(role)),
+        repr(vars(role._fetcher)),
+    ]
+    assert SECRET_MARK not in "".join(shown)
+    assert len(caplog.records) > 20
+    assert SECRET_MARK not in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -122,6 +152,8 @@ def test_each_parameter_of_sts_has_its_name_in_snake_case() -> None:
         {"role": ROLE, "tags": ["team"]},
         {"role": ROLE, "policy": Path("missing.json")},
         {"role": ROLE, "policy": "{"},
+        {"role": ROLE, "provided_contexts": [{"ProviderArn": ROLE}]},
+        {"role": ROLE, "minimum_session_token_size": 4097},
         {"role": ROLE, "profile": "missing"},
         {"role": ROLE, "region": "Seoul!"},
         {"role": ROLE, "chain": True},

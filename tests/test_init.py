@@ -24,7 +24,8 @@ import sys
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
 shell.run_cell("%load_ext stsnb")
-print([name for name in ("boto3", "botocore", "ipywidgets", "anywidget", "pandas") if name in sys.modules])
+heavy = "boto3", "botocore", "ipywidgets", "anywidget", "pandas", "stsnb.sts.request"
+print([name for name in heavy if name in sys.modules])
 """
     assert python(code).strip() == "[]"
 

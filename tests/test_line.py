@@ -135,6 +135,7 @@ _ASKED = st.fixed_dictionaries(
         "tags": st.dictionaries(tag_texts.filter(bool) | st.sampled_from(["Key", "Value"]), tag_texts, min_size=1),
         "transitive_tag_keys": st.lists(tag_texts.filter(lambda key: key not in ("", "--")), min_size=1),
         "source_identity": names,
+        "minimum_session_token_size": st.integers(0, 4096),
         "serial_number": names,
         "web_identity_token_file": words,
         "profile": words,
@@ -184,6 +185,12 @@ def test_what_was_not_given_is_left_out() -> None:
     assert (
         line_of({"role": ROLE, "session_name": None, "policy_arns": [], "tags": {}}) == f"%assume_role {ROLE}"
     )
+
+
+def test_secrets_are_not_written() -> None:
+    contexts = [{"ProviderArn": ROLE, "ContextAssertion": SECRET_MARK}]
+    asked = {"role": ROLE, "region": "r", "token_code": SECRET_MARK, "provided_contexts": contexts}
+    assert line_of(asked) == f"%assume_role {ROLE} --region r"
 
 
 # --- what is pasted -------------------------------------------------------------------------------------------
@@ -265,6 +272,9 @@ def test_a_line_that_cant_be_read_names_the_fault_and_what_to_do(
         f"{ROLE} --endpoint-url {SECRET_MARK}",
         f"{ROLE} --tags '[{SECRET_MARK}]'",
         f"{ROLE} --cli-input-json {SECRET_MARK}",
+        f"{ROLE} --provided-contexts ProviderArn=a,ContextAssertion={SECRET_MARK} --regoin x",
+        f"{ROLE} --provided-contexts ProviderArn=a,ContextAssertion=b {SECRET_MARK}",
+        f"{ROLE} --provided-context ProviderArn=a,ContextAssertion={SECRET_MARK}",
     ],
 )
 def test_no_value_that_may_be_a_secret_is_repeated(line: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stsnb.config.settings import OWN_KINDS
 from stsnb.errors import AssumeRoleError
 from stsnb.sts.arn import shorten
 
@@ -82,7 +83,10 @@ def read_values(asked: Mapping[str, Any]) -> dict[str, Any]:
     stsnb.AssumeRoleError
         If a value can't be read.
     """
-    return {name: _READERS[name](value) if name in _READERS else value for name, value in asked.items()}
+    return {
+        name: _READERS[name](value) if name in _READERS else _texts(name, value)
+        for name, value in asked.items()
+    }
 
 
 def _text_of(option: str, value: str) -> str:
@@ -184,21 +188,44 @@ def _tag(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _texts_of(option: str) -> Callable[[Any], Any]:
-    def read(value: Any) -> Any:
-        return (
-            _text_of(option, value) if isinstance(value, str) else [_text_of(option, word) for word in value]
-        )
+def _provided_contexts(words: Sequence[str]) -> list[dict[str, str]]:
+    """Read contexts. No value is shown: an assertion is a secret."""
+    contexts: list[Any] = []
+    example = '\'[{"ProviderArn": "ARN", "ContextAssertion": "TEXT"}]\''
+    for word in words:
+        items = _items("--provided-contexts", word, example)
+        contexts += [_context(items)] if isinstance(items, str) else items
+    for context in contexts:
+        if (
+            not isinstance(context, dict)
+            or set(context) != {"ProviderArn", "ContextAssertion"}
+            or not _are_texts(context.values())
+        ):
+            raise AssumeRoleError(
+                "An item of --provided-contexts is not an object with the texts ProviderArn and ContextAssertion.",
+                f"Write it as ProviderArn=ARN,ContextAssertion=TEXT, or the list as {example}",
+            )
+    return contexts
 
-    return read
+
+def _context(text: str) -> dict[str, str] | None:
+    """Read ``ProviderArn=…,ContextAssertion=…``; None for another text, or for a key that is given twice."""
+    before, *parts = re.split(r"(?:^|,)(ProviderArn|ContextAssertion)=", text)
+    return None if before or len(parts) != 4 else dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def _texts(name: str, value: Any) -> Any:
+    """Read the files that the texts of a parameter name; its own options and the AWS CLI's general ones name none."""
+    option = "--" + name.replace("_", "-")
+    if name in _AS_WRITTEN or not isinstance(value, (str, list)):
+        return value
+    return _text_of(option, value) if isinstance(value, str) else [_text_of(option, word) for word in value]
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "policy": _policy,
     "policy_arns": _policy_arns,
+    "provided_contexts": _provided_contexts,
     "tags": _tags,
-    **{
-        name: _texts_of("--" + name.replace("_", "-"))
-        for name in ("external_id", "serial_number", "source_identity", "token_code", "transitive_tag_keys")
-    },
 }
+_AS_WRITTEN = frozenset({"role", "session_name", "web_identity_token_file", *OWN_KINDS})

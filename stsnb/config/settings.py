@@ -4,38 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from stsnb.sts.arn import RoleArn, shorten
 
-#: The parameters of `stsnb.assume_role` that an alias may have beside its ``role_arn``. Not ``token_code``, which is
-#: valid once, nor ``inject``, which is not about the role.
-ALIAS_PARAMETERS = (
-    "session_name",
-    "duration_seconds",
-    "external_id",
-    "policy",
-    "policy_arns",
-    "read_only",
-    "tags",
-    "transitive_tag_keys",
-    "source_identity",
-    "serial_number",
-    "web_identity_token_file",
-    "profile",
-    "region",
-    "chain",
-    "refresh",
-    "live",
-)
-#: Those that STS does not see, with their types.
+#: The parameters of `stsnb.assume_role` that STS does not see, with their types. Not ``inject``, which is not about the
+#: role.
 OWN_KINDS = {
     "profile": (str, "text"),
-    "region": (str, "text"),
     "chain": (bool, "True or False"),
+    "region": (str, "text"),
     "refresh": (bool, "True or False"),
     "live": (bool, "True or False"),
 }
@@ -50,7 +32,7 @@ class Settings:
     Parameters
     ----------
     roles : mapping of str to mapping
-        For each alias its ``role_arn``, and any of `ALIAS_PARAMETERS`.
+        For each alias its ``role_arn``, and any of `alias_parameters`. Not in the repr: contexts are secrets.
     general : mapping
         Parameters of `stsnb.assume_role` that apply to all roles: ``session_name``, ``duration_seconds``,
         ``region``, ``read_only``, ``live``.
@@ -58,7 +40,7 @@ class Settings:
         Patterns with ``*``, ``?`` and ``[…]`` of the names and ARNs of dangerous roles; case is ignored.
     """
 
-    roles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    roles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     general: Mapping[str, Any] = field(default_factory=dict)
     dangerous: tuple[str, ...] = ()
 
@@ -150,6 +132,22 @@ def put(settings: Settings) -> None:
     _current = settings
 
 
+@cache
+def alias_parameters() -> tuple[str, ...]:
+    """Return the parameters of `stsnb.assume_role` that an alias may have beside its ``role_arn``.
+
+    Returns
+    -------
+    tuple of str
+        Those of STS, in the order of `stsnb.sts.request.AssumeRoleRequest`, then `OWN_KINDS`. Not ``token_code``,
+        which is valid once.
+    """
+    from stsnb.sts.request import AssumeRoleRequest  # not needed to load without a configuration
+
+    names = [each.name for each in fields(AssumeRoleRequest)]
+    return (*[name for name in names if name not in ("role_arn", "token_code")], *OWN_KINDS)
+
+
 def alias_fault(alias: object, held: object) -> str | None:
     """Check an alias.
 
@@ -178,7 +176,7 @@ def alias_fault(alias: object, held: object) -> str | None:
     if not isinstance(held, Mapping):
         return f"{named} must be a dict with a role_arn, not {shorten(held)}."
     for name in held:
-        if name not in ("role_arn", *ALIAS_PARAMETERS):
+        if name not in ("role_arn", *alias_parameters()):
             return f"{named} has an invalid key {shorten(name)}. {_instead(name)}"
     if held.get("role_arn") is None:
         return f"{named} has no role_arn. Add the ARN of its role."
@@ -203,7 +201,7 @@ def general_fault(name: str, value: Any) -> str | None:
     str or None
         A sentence that names the fault.
     """
-    from stsnb.sts import limits  # not needed to load without a configuration
+    from stsnb.sts import limits  # as above
 
     if name == "session_name":
         faults = limits.TEXTS["session_name"].faults(value)
@@ -228,9 +226,9 @@ def _instead(name: object) -> str:
         return "An MFA code is valid only once: pass it to each assume_role."
     import difflib
 
-    if close := difflib.get_close_matches(str(name), ("role_arn", *ALIAS_PARAMETERS), n=1):
+    if close := difflib.get_close_matches(str(name), ("role_arn", *alias_parameters()), n=1):
         return f"Did you mean {close[0]}?"
-    return f"Valid keys are role_arn, {', '.join(ALIAS_PARAMETERS)}."
+    return f"Valid keys are role_arn, {', '.join(alias_parameters())}."
 
 
 def _request_fault(named: str, held: Mapping[str, Any]) -> str | None:

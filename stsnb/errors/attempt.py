@@ -116,8 +116,11 @@ class Attempt:
 
     @property
     def secrets(self) -> list[str]:
-        """The secrets of the source, which no message may show."""
-        return self.source.secrets() if self.source else []
+        """The secrets of the source and the request, which no message may show."""
+        return [
+            *(self.source.secrets() if self.source else []),
+            *(self.request.secrets() if self.request else []),
+        ]
 
     @property
     def _profile(self) -> str:

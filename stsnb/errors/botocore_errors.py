@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import botocore
+
 from stsnb._redaction import quoted, without_password
 from stsnb.errors import config_errors
 from stsnb.errors.attempt import Attempt, Row, Sentences
@@ -40,6 +42,20 @@ def row_of(error: BaseException) -> Row | None:
 def _proxy(error: Any, _attempt: Attempt) -> Sentences:
     proxy = without_password(str(error.kwargs.get("proxy_url", "?")))
     return f"The proxy {proxy} could not be reached.", _PROXIES
+
+
+def _unknown_parameter(error: Exception, attempt: Attempt) -> Sentences:
+    names = re.findall(r'Unknown parameter in input: "(\w+)"', str(error))
+    if not names:  # the rest of its message quotes values, which may be secrets
+        return (
+            f"botocore does not accept the request for {attempt.role}.",
+            "Check the types of its parameters.",
+        )
+    given = " and ".join(botocore.xform_name(name) for name in names)
+    return (
+        f"The installed botocore {botocore.__version__} does not support {' and '.join(names)}.",
+        f"Run %pip install --upgrade boto3 and restart the kernel, or leave out {given}.",
+    )
 
 
 def _tls(error: Exception, attempt: Attempt) -> Sentences:
@@ -123,6 +139,8 @@ BOTOCORE_ERRORS: dict[str, Row] = {
     "ConfigNotFound": config_errors.configuration,
     "InvalidConfigError": config_errors.configuration,
     "UnknownCredentialError": config_errors.configuration,
+    # parameters
+    "ParamValidationError": _unknown_parameter,
     # settings
     "InvalidRetryModeError": config_errors.setting("retry_mode", "legacy, standard or adaptive"),
     "InvalidMaxRetryAttemptsError": config_errors.setting("max_attempts", "1 or more"),

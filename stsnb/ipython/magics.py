@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from stsnb.widgets.form import AssumeRoleForm
 
 
-def _whole_number(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of seconds") from None
+def _whole_number_of(unit: str) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        try:
+            return int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of {unit}") from None
+
+    return read
 
 
 def environ_of_user() -> Mapping[str, str]:
@@ -84,7 +87,7 @@ class RoleMagics(Magics):
     @argument("--role-session-name", metavar="NAME", help="SESSION_NAME, by its name in the AWS CLI")
     @argument(
         "--duration-seconds",
-        type=_whole_number,
+        type=_whole_number_of("seconds"),
         metavar="N",
         help="length of the session in seconds, 900 to 43200, at most the role's maximum (default: 3600)",
     )
@@ -126,6 +129,19 @@ class RoleMagics(Magics):
     )
     @argument(
         "--source-identity", metavar="NAME", help="source identity shown in CloudTrail, 2 to 64 characters"
+    )
+    @argument(
+        "--provided-contexts",
+        nargs="+",
+        action="extend",
+        metavar="ProviderArn=ARN,ContextAssertion=TEXT",
+        help="assertions of trusted context providers, at most 5",
+    )
+    @argument(
+        "--minimum-session-token-size",
+        type=_whole_number_of("bytes"),
+        metavar="N",
+        help="size that the session token has at least, 0 to 4096 bytes",
     )
     @argument(
         "--serial-number", metavar="ARN", help="MFA device; you are asked for its code if one is needed"

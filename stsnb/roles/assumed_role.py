@@ -153,6 +153,16 @@ class AssumedRole:
         return self._credentials.response.packed_policy_size
 
     @property
+    def session_token_size(self) -> int | None:
+        """The size of the session token in bytes; None where a server does not tell."""
+        return self._credentials.response.session_token_size
+
+    @property
+    def session_token_utilization(self) -> int | None:
+        """How much of STS's limit the session token uses, in percent; None where a server does not tell."""
+        return self._credentials.response.session_token_utilization
+
+    @property
     def danger(self) -> str | None:
         """The pattern of ``AssumeRole.dangerous`` that the role matches; None if it matches none."""
         return settings.current().danger(self._request.role_arn)

@@ -22,6 +22,9 @@ MAX_POLICY_LENGTH = 2048
 MAX_POLICY_ARNS = 10
 MAX_TAGS = 50
 MAX_SESSION_NAME_LENGTH = 64
+MAX_PROVIDED_CONTEXTS = 5
+#: In bytes.
+MAX_SESSION_TOKEN_SIZE = 4096
 #: Partition and account of a managed policy; the account is ``aws`` for AWS's own.
 MANAGED_POLICY_ARN = re.compile(r"arn:([^:\s]+):iam::([^:\s]*):policy/\S+")
 #: The characters that STS accepts in names.
@@ -129,6 +132,28 @@ def tag_key_faults(label: str, key: str) -> list[Fault]:
     return _tag_text_faults(label, key, 1, 128)
 
 
+def provided_context_faults(contexts: Sequence[Mapping[str, str]]) -> list[Fault]:
+    """Return each fault of the provided contexts, without their values: an assertion is a secret, in either place."""
+    found = []
+    for number, context in enumerate(contexts, 1):
+        for name, least in (("ProviderArn", 20), ("ContextAssertion", 4)):
+            if not least <= (length := len(context[name])) <= 2048:
+                happened = f"Invalid {name} of provided context {number}: {_count(length)}."
+                found.append(Fault(happened, f"It must have {least} to 2048."))
+    if len(contexts) > MAX_PROVIDED_CONTEXTS:
+        too_many = f"Too many provided contexts: {len(contexts)}."
+        found.append(Fault(too_many, f"Pass at most {MAX_PROVIDED_CONTEXTS}."))
+    return found
+
+
+def session_token_size_faults(size: int) -> list[Fault]:
+    """Return a fault if STS can't be asked for a session token of at least so many bytes."""
+    if 0 <= size <= MAX_SESSION_TOKEN_SIZE:
+        return []
+    happened = f"Invalid minimum session token size: {size} bytes."
+    return [Fault(happened, f"It must be 0 to {MAX_SESSION_TOKEN_SIZE} bytes.")]
+
+
 def token_code_faults(code: str) -> list[Fault]:
     """Return a fault, without the code, if it is not 6 digits."""
     if len(code) == 6 and set(code) <= set(string.digits):
@@ -151,8 +176,12 @@ def _tag_text_faults(label: str, text: str, least: int, most: int) -> list[Fault
 def _length_faults(label: str, text: str, least: int, most: int) -> list[Fault]:
     if least <= len(text) <= most:
         return []
-    count = f"{len(text)} character{'' if len(text) == 1 else 's'}"
-    return [Fault(f"Invalid {label} {shorten(text)}: {count}.", f"It must have {least} to {most}.")]
+    happened = f"Invalid {label} {shorten(text)}: {_count(len(text))}."
+    return [Fault(happened, f"It must have {least} to {most}.")]
+
+
+def _count(length: int) -> str:
+    return f"{length} character{'' if length == 1 else 's'}"
 
 
 def _named(characters: Sequence[str]) -> str:

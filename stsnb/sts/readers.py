@@ -15,12 +15,15 @@ from stsnb.sts.arn import shorten
 from stsnb.sts.fault import Fault
 
 
-def _read_duration(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(
-            Fault(f"Invalid duration: {shorten(value)}.", "It must be a whole number of seconds.")
-        )
-    return value
+def _read_whole_number(label: str, unit: str) -> Any:
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError(
+                Fault(f"Invalid {label}: {shorten(value)}.", f"It must be a whole number of {unit}.")
+            )
+        return value
+
+    return read
 
 
 def _read_policy(value: Any) -> str:
@@ -88,6 +91,26 @@ def _read_tags(value: Any) -> dict[str, str]:
     return dict(value)
 
 
+def _read_provided_contexts(value: Any) -> tuple[dict[str, str], ...]:
+    """Return dicts with exactly two texts each. No value is shown: an assertion is a secret."""
+    contexts = (
+        (value,) if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable) else tuple(value)
+    )
+    for number, context in enumerate(contexts, 1):
+        if (
+            not isinstance(context, Mapping)
+            or set(context) != {"ProviderArn", "ContextAssertion"}
+            or not all(isinstance(text, str) for text in context.values())
+        ):
+            raise ValueError(
+                Fault(
+                    f"Provided context {number} is not a dict with the texts ProviderArn and ContextAssertion.",
+                    'Pass a list such as [{"ProviderArn": "…", "ContextAssertion": "…"}].',
+                )
+            )
+    return tuple(map(dict, contexts))
+
+
 def read_token_code(value: Any) -> str:
     """Read an MFA code.
 
@@ -126,11 +149,13 @@ def _read_token_file(value: Any) -> str:
 
 #: How the value of each parameter is read.
 READERS = {
-    "duration_seconds": _read_duration,
+    "duration_seconds": _read_whole_number("duration", "seconds"),
     "policy": _read_policy,
     "policy_arns": _read_texts("managed session policies"),
     "tags": _read_tags,
     "transitive_tag_keys": _read_texts("transitive tag keys"),
+    "provided_contexts": _read_provided_contexts,
+    "minimum_session_token_size": _read_whole_number("minimum session token size", "bytes"),
     "token_code": read_token_code,
     "web_identity_token_file": _read_token_file,
 }

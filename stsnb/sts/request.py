@@ -58,6 +58,12 @@ class AssumeRoleRequest:
         At most 50 keys of tags that a chained role inherits.
     source_identity : str, optional
         2 to 64 letters, digits and ``_+=,.@-``, not beginning with ``aws:``.
+    provided_contexts : tuple of dict of str to str, optional
+        At most 5 assertions of trusted context providers, such as IAM Identity Center's: each with ``ProviderArn``
+        (20 to 2048 characters) and ``ContextAssertion`` (4 to 2048 characters; a secret). Never shown in a repr or
+        a message.
+    minimum_session_token_size : int, optional
+        The size that the session token has at least, 0 to 4096 bytes.
     serial_number : str, optional
         The MFA device, 9 to 256 characters.
     token_code : str, optional
@@ -65,7 +71,7 @@ class AssumeRoleRequest:
         without it. Never shown in a repr or a message.
     web_identity_token_file : str, optional
         The file with an OpenID Connect token in place of AWS credentials (AssumeRoleWithWebIdentity, which takes
-        no external id, tags, source identity or MFA).
+        no external id, tags, source identity, provided contexts or MFA).
 
     Raises
     ------
@@ -83,6 +89,8 @@ class AssumeRoleRequest:
     tags: Mapping[str, str] = field(default_factory=dict)
     transitive_tag_keys: tuple[str, ...] = ()
     source_identity: str | None = None
+    provided_contexts: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
+    minimum_session_token_size: int | None = None
     serial_number: str | None = None
     token_code: str | None = field(default=None, repr=False)
     web_identity_token_file: str | None = None
@@ -192,6 +200,10 @@ class AssumeRoleRequest:
                 f"Invalid source identity {shorten(self.source_identity)}: AWS reserves aws: for itself."
             )
             yield "source_identity", [Fault(happened, "Choose one that does not begin with aws:.")]
+        yield "provided_contexts", limits.provided_context_faults(self.provided_contexts)
+        if self.minimum_session_token_size is not None:
+            size = self.minimum_session_token_size
+            yield "minimum_session_token_size", limits.session_token_size_faults(size)
         if self.token_code is not None:
             yield "token_code", limits.token_code_faults(self.token_code)
             if self.serial_number is None:
@@ -230,10 +242,26 @@ class AssumeRoleRequest:
             "Tags": [{"Key": key, "Value": value} for key, value in self.tags.items()],
             "TransitiveTagKeys": list(self.transitive_tag_keys),
             "SourceIdentity": self.source_identity,
+            "ProvidedContexts": [dict(context) for context in self.provided_contexts],
+            "MinimumSessionTokenSize": self.minimum_session_token_size,
             "SerialNumber": self.serial_number if self.token_code is not None else None,
             "TokenCode": self.token_code,
         }
         return {name: value for name, value in asked.items() if value not in (None, [])}
+
+    def secrets(self) -> list[str]:
+        """Return what must not show in a message that quotes a server's answer.
+
+        Returns
+        -------
+        list of str
+            Without the MFA code: its six digits may be part of an account's id, and it is valid once.
+        """
+        return [context["ContextAssertion"] for context in self.provided_contexts]
+
+
+#: The parameters with a secret in them: no message, line or file shows their values.
+SECRETS = frozenset({"provided_contexts", "token_code"})
 
 
 #: What AssumeRole accepts and AssumeRoleWithWebIdentity does not, with what a user calls it.
@@ -242,6 +270,7 @@ NOT_WITH_WEB_IDENTITY = {
     "tags": "session tags",
     "transitive_tag_keys": "transitive tag keys",
     "source_identity": "source identity",
+    "provided_contexts": "provided contexts",
     "serial_number": "MFA device",
     "token_code": "MFA code",
 }

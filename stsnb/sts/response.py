@@ -56,6 +56,8 @@ class AssumeRoleResponse:
         The role's unique id, from ``AssumedRoleId``; Ceph leaves it out.
     packed_policy_size : int or None
         The size of the packed session policy and tags, in percent of the limit.
+    session_token_size, session_token_utilization : int or None
+        The size of the session token, in bytes and in percent of the limit.
     """
 
     access_key_id: str = field(repr=False)
@@ -65,6 +67,8 @@ class AssumeRoleResponse:
     arn: str
     role_id: str | None = None
     packed_policy_size: int | None = None
+    session_token_size: int | None = None
+    session_token_utilization: int | None = None
 
     @classmethod
     def read(
@@ -109,6 +113,8 @@ class AssumeRoleResponse:
             or f"arn:{role.partition}:sts::{role.account_id}:assumed-role/{role.name}/{request.session_name}",
             role_id=(user.get("AssumedRoleId") or "").partition(":")[0] or None,
             packed_policy_size=answer.get("PackedPolicySize"),
+            session_token_size=answer.get("SessionTokenSize"),
+            session_token_utilization=answer.get("SessionTokenUtilization"),
         )
 
 

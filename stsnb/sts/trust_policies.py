@@ -22,7 +22,8 @@ def statement(identity: str | None, request: AssumeRoleRequest) -> dict[str, Any
     identity : str or None
         The caller's ARN, as GetCallerIdentity returns it; None leaves a placeholder.
     request : AssumeRoleRequest
-        The request: tags and a source identity need actions of their own, an external id and MFA are conditions.
+        The request: tags, a source identity and provided contexts need actions of their own, an external id and MFA
+        are conditions.
 
     Returns
     -------
@@ -34,6 +35,8 @@ def statement(identity: str | None, request: AssumeRoleRequest) -> dict[str, Any
         actions.append("sts:TagSession")
     if request.source_identity:
         actions.append("sts:SetSourceIdentity")
+    if request.provided_contexts:
+        actions.append("sts:SetContext")
     principal, conditions = _principal(identity)
     if request.external_id:
         conditions["StringEquals"] = {"sts:ExternalId": request.external_id}

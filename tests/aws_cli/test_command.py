@@ -14,7 +14,7 @@ import stsnb
 from stsnb import AssumeRoleError
 from stsnb.aws_cli.command import find_command, prompt_length
 from stsnb.demo import ROLE_ARN, EmbeddedAWS
-from tests.scripted_sts import ScriptedSTS
+from tests.scripted_sts import IDENTITY_CENTER, ScriptedSTS
 from tests.test_line import ME, ROLE, read
 
 OPTIONS = f"--role-arn {ROLE} --role-session-name me"
@@ -173,6 +173,11 @@ def test_no_words_make_it_fail(words: list[str]) -> None:
         f"aws sts assume-role {OPTIONS} --transitive-tag-keys a b --tags Key=a,Value=1 Key=b,Value=2",
         f"""aws sts assume-role {OPTIONS} --policy '{{"Version":"2012-10-17","Statement":[]}}'""",
         f"aws sts assume-role {OPTIONS} --external-id e:/-1 --source-identity alice",
+        f"aws sts assume-role {OPTIONS} --provided-contexts ProviderArn={IDENTITY_CENTER},ContextAssertion=eyJ+/x== "
+        f"ContextAssertion=eyJ2,ProviderArn={IDENTITY_CENTER} --minimum-session-token-size 2048",
+        f"""aws sts assume-role {OPTIONS} --provided-contexts '[{{"ProviderArn": "{IDENTITY_CENTER}", "ContextAssertion": "eyJ,1"}}]' """
+        "--minimum-session-token-size 0",
+        f"aws sts assume-role {OPTIONS} --provided-contexts file://contexts.json",
         f"aws sts assume-role {OPTIONS} --external-id file://external.txt --tags file://tags.json --policy file://policy.json",
     ],
 )
@@ -189,6 +194,9 @@ def test_sts_gets_the_request_that_the_aws_cli_sends(
     (folder / "external.txt").write_text("e-1")
     (folder / "tags.json").write_text('[{"Key": "team", "Value": "data"}]')
     (folder / "policy.json").write_text('{"Version":"2012-10-17","Statement":[]}')
+    (folder / "contexts.json").write_text(
+        f'[{{"ProviderArn": "{IDENTITY_CENTER}", "ContextAssertion": "eyJ1"}}]'
+    )
     monkeypatch.chdir(folder)
     assert create_clidriver().main(shlex.split(line)[1:]) == 0
     asked = read(line)

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from stsnb import AssumeRoleError
 from stsnb.aws_cli.values import read_values
-from tests.scripted_sts import SECRET_MARK
+from tests.scripted_sts import IDENTITY_CENTER, SECRET_MARK
 from tests.test_line import ME, ROLE, read
 
 A, B = "arn:aws:iam::aws:policy/A", "arn:aws:iam::aws:policy/B"
+CONTEXT = {"ProviderArn": IDENTITY_CENTER, "ContextAssertion": "eyJ+/x=="}
+SHORT = f"ProviderArn={IDENTITY_CENTER},ContextAssertion=eyJ+/x=="
 TAG, TAGS = '{"Key": "team", "Value": "data"}', {"team": "data"}
 
 
@@ -39,6 +41,19 @@ TAG, TAGS = '{"Key": "team", "Value": "data"}', {"team": "data"}
         (f"--tags '[{TAG}]'", {"tags": TAGS}),
         (f"--tags '{TAG}' c=d", {"tags": {**TAGS, "c": "d"}}),
         (r'--tags "[{\"Key\": \"team\", \"Value\": \"data\"}]"', {"tags": TAGS}),
+        (f"--provided-contexts {SHORT}", {"provided_contexts": [CONTEXT]}),
+        (f"--provided-contexts {SHORT} {SHORT}", {"provided_contexts": [CONTEXT, CONTEXT]}),
+        (
+            f"--provided-contexts={SHORT} --provided-contexts {SHORT}",
+            {"provided_contexts": [CONTEXT, CONTEXT]},
+        ),
+        (
+            f"--provided-contexts ContextAssertion=eyJ+/x==,ProviderArn={IDENTITY_CENTER}",
+            {"provided_contexts": [CONTEXT]},
+        ),
+        (f"--provided-contexts '{json.dumps([CONTEXT])}'", {"provided_contexts": [CONTEXT]}),
+        (f"--provided-contexts '{json.dumps(CONTEXT)}' {SHORT}", {"provided_contexts": [CONTEXT, CONTEXT]}),
+        ("--minimum-session-token-size 0", {"minimum_session_token_size": 0}),
         (f"--policy '{TAG}'", {"policy": TAG}),
         ("--policy file://a/b.json", {"policy": Path("a/b.json")}),
         ("--policy '~/b c.json'", {"policy": Path("~/b c.json").expanduser()}),
@@ -62,6 +77,8 @@ def test_lists_and_pairs_are_read_as_the_aws_cli_takes_them(options: str, more: 
         ("--tags '[{\"Key\": {}, \"Value\": 1}]'", "An item of --tags is not an object", "Write the list as"),
         ("--policy-arns '[{}]'", "An item of --policy-arns is not a policy ARN.", "Write the list as"),
         ("--policy-arns '[1'", "The value of --policy-arns is not valid JSON.", "Write it in single quotes"),
+        ("--provided-contexts x", "An item of --provided-contexts is not an object with the texts", "Write it as ProviderArn="),
+        ("--provided-contexts file://nowhere", "Can't read the file of --provided-contexts: No such file", "Check"),
         ("--tags file://nowhere", "Can't read the file of --tags: No such file or directory.", "Check the path"),
         ("--external-id file://nowhere", "Can't read the file of --external-id: No such file", "Check the path"),
         ("--external-id file://~nobody-of-that-name/x", "Can't read the file of --external-id: ", "Check the path"),
@@ -73,6 +90,28 @@ def test_a_value_that_cant_be_read_names_the_fault(options: str, happened: str, 
         read(f"{ROLE} me {options}")
     assert refused.value.happened.startswith(happened)
     assert advice in refused.value.advice
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        SECRET_MARK,
+        f"ContextAssertion={SECRET_MARK}",
+        f"ProviderArn={SECRET_MARK}",
+        f"x,ProviderArn=a,ContextAssertion={SECRET_MARK}",
+        f"ProviderArn=a,ContextAssertion={SECRET_MARK},ContextAssertion={SECRET_MARK}",
+        f"ContextAssertion=b,ContextAssertion={SECRET_MARK}",
+        f"'[{SECRET_MARK}]'",
+        f"'[\"{SECRET_MARK}\"]'",
+        f'\'{{"ContextAssertion": "{SECRET_MARK}"}}\'',
+        f'\'{{"ProviderArn": "a", "ContextAssertion": ["{SECRET_MARK}"]}}\'',
+    ],
+)
+def test_a_context_that_cant_be_read_is_not_repeated(value: str) -> None:
+    with pytest.raises(AssumeRoleError) as refused:
+        read(f"{ROLE} me --provided-contexts {value}")
+    assert "--provided-contexts" in refused.value.happened
+    assert SECRET_MARK not in f"{refused.value} {refused.value!r}"
 
 
 def test_a_file_gives_the_text_of_any_value(tmp_path: Path) -> None:
@@ -91,9 +130,16 @@ _JSON = st.recursive(
 
 
 @given(
-    st.text("abc=,KeyValu: ", max_size=20) | st.text('[]{}":,KeyValue01', max_size=20) | _JSON.map(json.dumps)
+    st.text("abc=,KeyValu: ", max_size=20)
+    | st.lists(st.sampled_from(["ProviderArn=", "ContextAssertion=", ",", "a"])).map("".join)
+    | st.text('[]{}":,KeyValue01', max_size=20)
+    | _JSON.map(json.dumps)
 )
 def test_any_text_is_read_or_refused(text: str) -> None:
+    with contextlib.suppress(AssumeRoleError):
+        for context in read_values({"provided_contexts": [text]})["provided_contexts"]:
+            assert set(context) == {"ProviderArn", "ContextAssertion"}
+            assert all(isinstance(each, str) for each in context.values())
     for name in ("tags", "policy_arns"):
         with contextlib.suppress(AssumeRoleError):
             found = read_values({name: [text]})[name]

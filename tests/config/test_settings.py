@@ -14,7 +14,7 @@ import stsnb
 from stsnb.config import settings
 from stsnb.config.settings import Settings
 from stsnb.sts.arn import RoleArn
-from tests.scripted_sts import ROLE
+from tests.scripted_sts import ROLE, SECRET_MARK
 
 
 def test_an_alias_is_replaced_by_its_role_and_parameters() -> None:
@@ -76,12 +76,12 @@ def test_a_default_is_checked(name: str, value: object, fault: str | None) -> No
 
 def test_an_alias_may_hold_all_that_assume_role_takes_but_what_is_not_about_the_role() -> None:
     taken = set(inspect.signature(stsnb.assume_role).parameters)
-    assert set(settings.ALIAS_PARAMETERS) == taken - {"role", "token_code", "inject"}
+    assert set(settings.alias_parameters()) == taken - {"role", "token_code", "inject"}
 
 
 @given(
     st.dictionaries(
-        st.sampled_from(["role_arn", *settings.ALIAS_PARAMETERS, "other"]),
+        st.sampled_from(["role_arn", *settings.alias_parameters(), "other"]),
         st.none()
         | st.booleans()
         | st.integers()
@@ -94,3 +94,17 @@ def test_an_alias_may_hold_all_that_assume_role_takes_but_what_is_not_about_the_
 def test_an_alias_of_anything_is_right_or_gets_a_sentence(held: dict[str, Any]) -> None:
     fault = settings.alias_fault("s3", held)
     assert fault is None or "'s3'" in fault
+
+
+def test_no_fault_and_no_repr_shows_the_assertion_of_an_alias() -> None:
+    for contexts in (
+        [{"ProviderArn": SECRET_MARK, "ContextAssertion": SECRET_MARK}],
+        [{"x": SECRET_MARK}],
+        SECRET_MARK,
+    ):
+        held = {"role_arn": ROLE, "provided_contexts": contexts}
+        fault = settings.alias_fault("s3", held)
+        assert fault is not None
+        assert "provided_contexts: " in fault
+        assert SECRET_MARK not in fault
+        assert SECRET_MARK not in repr(Settings(roles={"s3": held}))

@@ -17,7 +17,7 @@ from traitlets.config import Config
 import stsnb
 from stsnb.config import settings as configuration
 from tests.ipython.test_magics import run
-from tests.scripted_sts import ROLE, ScriptedSTS
+from tests.scripted_sts import IDENTITY_CENTER, ROLE, ScriptedSTS
 from tests.unchanged import unchanged
 
 OTHER = "arn:aws:iam::210987654321:role/other"
@@ -110,6 +110,8 @@ def test_every_parameter_of_an_alias_reaches_where_it_belongs(
         "tags": {"team": "data"},
         "transitive_tag_keys": ["team"],
         "source_identity": "alice",
+        "provided_contexts": [{"ProviderArn": IDENTITY_CENTER, "ContextAssertion": "eyJ+/=="}],
+        "minimum_session_token_size": 2048,
         "profile": "work",
         "region": "eu-west-1",
         "refresh": False,
@@ -128,6 +130,9 @@ def test_every_parameter_of_an_alias_reaches_where_it_belongs(
         "Tags.member.1.Value": "data",
         "TransitiveTagKeys.member.1": "team",
         "SourceIdentity": "alice",
+        "ProvidedContexts.member.1.ProviderArn": IDENTITY_CENTER,
+        "ProvidedContexts.member.1.ContextAssertion": "eyJ+/==",
+        "MinimumSessionTokenSize": "2048",
     }
     assert "AKIAWORK" in sts.server.log[-1][0].headers["Authorization"]
     assert (role.region, role.renewable, role.live) == ("eu-west-1", False, True)
@@ -139,7 +144,7 @@ def test_every_parameter_of_an_alias_reaches_where_it_belongs(
     # but for those that ask in another way
     assert set(held) | {"serial_number", "web_identity_token_file", "chain"} == {
         "role_arn",
-        *configuration.ALIAS_PARAMETERS,
+        *configuration.alias_parameters(),
     }
 
 

@@ -22,7 +22,7 @@ from tests.errors.why import (
     pasted,
     why,
 )
-from tests.scripted_sts import SECRET_MARK, ScriptedSTS
+from tests.scripted_sts import IDENTITY_CENTER, SECRET_MARK, ScriptedSTS
 
 
 @pytest.mark.parametrize(
@@ -247,3 +247,13 @@ def test_a_server_with_much_to_say_is_cut_short_on_one_line(sts: ScriptedSTS) ->
     assert said.startswith("ValidationError: a b xxx")
     assert said.endswith("…")
     assert len(said) < 500
+
+
+def test_a_server_that_quotes_an_assertion_is_quoted_without_it(sts: ScriptedSTS) -> None:
+    assertion = f"{SECRET_MARK}+/="
+    sts.fails(
+        "ValidationError", f"Value '{assertion}' at 'providedContexts.1.member.contextAssertion' is invalid"
+    )
+    contexts = [{"ProviderArn": IDENTITY_CENTER, "ContextAssertion": assertion}]
+    error = why(provided_contexts=contexts)
+    assert "Value '…' at 'providedContexts.1" in str(error.said)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import re
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
+import botocore
 import pytest
 from botocore import exceptions
 from botocore.config import Config
+from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 
+from stsnb.errors.attempt import Attempt
 from stsnb.errors.botocore_errors import BOTOCORE_ERRORS, row_of
 from stsnb.sources.source import Source
 from tests.errors.why import (
@@ -21,7 +28,9 @@ from tests.errors.why import (
     unused_url,
     why,
 )
-from tests.scripted_sts import SECRET_MARK, ScriptedSTS
+from tests.scripted_sts import IDENTITY_CENTER, SECRET_MARK, ScriptedSTS
+
+CONTEXTS = [{"ProviderArn": IDENTITY_CENTER, "ContextAssertion": SECRET_MARK}]
 
 
 def test_a_port_without_a_listener(sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,6 +196,50 @@ def test_an_address_that_no_client_can_use(
 def test_a_region_that_has_no_endpoint(sts: ScriptedSTS, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
     assert why(region="eu west").happened == "Invalid region: 'eu west'."
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ({"minimum_session_token_size": 2048}, ["MinimumSessionTokenSize"]),
+        (
+            {"provided_contexts": CONTEXTS, "minimum_session_token_size": 1},
+            ["ProvidedContexts", "MinimumSessionTokenSize"],
+        ),
+    ],
+)
+def test_a_botocore_that_is_too_old_for_a_parameter(
+    given: dict[str, Any],
+    names: list[str],
+    sts: ScriptedSTS,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    loader = Loader()
+    model: Any = copy.deepcopy(loader.load_service_model("sts", "service-2"))
+    for name in ("ProvidedContexts", "MinimumSessionTokenSize"):
+        del model["shapes"]["AssumeRoleRequest"]["members"][name]
+    folder = tmp_path / "sts" / loader.determine_latest_version("sts", "service-2")
+    folder.mkdir(parents=True)
+    (folder / "service-2.json").write_text(json.dumps(model))
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
+    error = why(**given)
+    assert (
+        error.happened
+        == f"The installed botocore {botocore.__version__} does not support {' and '.join(names)}."
+    )
+    assert error.advice.startswith("Run %pip install --upgrade boto3 and restart the kernel, or leave out ")
+    assert all(name in error.advice for name in given)
+    assert sts.calls == 0
+
+
+def test_another_parameter_that_botocore_refuses_is_not_quoted() -> None:
+    error = exceptions.ParamValidationError(report=f"Invalid type for parameter X, value: {SECRET_MARK}")
+    happened, advice = Attempt().explain(BOTOCORE_ERRORS["ParamValidationError"], error)
+    assert (happened, advice) == (
+        "botocore does not accept the request for the role.",
+        "Check the types of its parameters.",
+    )
 
 
 def test_each_row_is_of_an_exception_that_botocore_has() -> None:

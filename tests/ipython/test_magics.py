@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from pathlib import Path
@@ -18,6 +19,7 @@ import stsnb
 from stsnb.config import settings as configuration
 from stsnb.demo import ARCHIVE_BUCKET, ARCHIVE_ROLE_ARN, BUCKET, PAYROLL_ROLE_ARN, ROLE_ARN, EmbeddedAWS
 from stsnb.injection.scopes import Scope
+from stsnb.ipython.cursor import options
 from stsnb.kernel import kernel
 from tests.interrupts import interrupt_at_each_line
 from tests.scripted_sts import ROLE, SECRET_MARK, MFADevice, ScriptedSTS
@@ -192,6 +194,11 @@ def test_a_bare_magic_says_how_to_use_it(shell: InteractiveShell) -> None:
         assert "%assume_role arn:aws:iam::123456789012:role/NAME" in run(shell, "%assume_role")
 
 
+def test_each_parameter_of_the_function_is_an_option_and_no_other() -> None:
+    names = {action.dest for action in options().values()} - {"help", "role_arn", "role_session_name"}
+    assert names == set(inspect.signature(stsnb.assume_role).parameters) - {"role", "session_name", "inject"}
+
+
 def test_help_names_every_option(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
     shell.run_cell("%assume_role?")
     text = capsys.readouterr().out
@@ -220,6 +227,9 @@ def test_help_names_every_option(shell: InteractiveShell, capsys: pytest.Capture
         (f"{ROLE} --dur 900", "no option '--dur'"),
         (f"{ROLE} me --duration-seconds", "--duration-seconds: expected one argument"),
         (f"{ROLE} me --duration-seconds 1h", "'1h' is not a whole number of seconds"),
+        (f"{ROLE} me --minimum-session-token-size 2k", "'2k' is not a whole number of bytes"),
+        (f"{ROLE} me --minimum-session-token-size 4097", "4097 bytes. It must be 0 to 4096 bytes."),
+        (f"{ROLE} me --provided-contexts", "--provided-contexts: expected at least one argument"),
         (f"{ROLE} me you", "Too many arguments: expected ROLE [SESSION_NAME]"),
         (f"{ROLE} 'me", "Missing closing quotation mark"),
         (f"{ROLE} me --tags team", "'team' is not KEY=VALUE"),

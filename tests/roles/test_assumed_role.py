@@ -41,6 +41,17 @@ def test_a_role_has_what_sts_has_answered(aws: EmbeddedAWS) -> None:
     assert role.region == "ap-northeast-2"
 
 
+def test_the_sizes_are_those_of_the_last_answer_and_none_where_it_has_none(sts: ScriptedSTS) -> None:
+    def sizes() -> tuple[int | None, ...]:
+        return role.packed_policy_size, role.session_token_size, role.session_token_utilization
+
+    role = stsnb.assume_role(ROLE)
+    assert sizes() == (None, None, None)
+    sts.packed_policy_size, sts.session_token_size, sts.session_token_utilization = 0, 2048, 50
+    role.refresh()
+    assert sizes() == (0, 2048, 50)
+
+
 def test_refresh_false_is_a_session_that_ends(short: ScriptedSTS) -> None:
     short.seconds = 1
     held = stsnb.assume_role(ROLE, refresh=False)

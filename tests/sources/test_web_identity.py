@@ -49,7 +49,12 @@ def why(file: Path | str, **parameters: Any) -> AssumeRoleError:
 
 def test_a_token_takes_the_place_of_credentials(sts: ScriptedSTS, file: Path) -> None:
     role = stsnb.assume_role(
-        ROLE, "RoleSession1", web_identity_token_file=file, duration_seconds=7200, policy={}
+        ROLE,
+        "RoleSession1",
+        web_identity_token_file=file,
+        duration_seconds=7200,
+        policy={},
+        minimum_session_token_size=2048,
     )
     asked = {name: value for name, value in sts.requests[-1].items() if name != "Version"}
     assert asked == {
@@ -58,6 +63,7 @@ def test_a_token_takes_the_place_of_credentials(sts: ScriptedSTS, file: Path) ->
         "RoleSessionName": "RoleSession1",
         "DurationSeconds": "7200",
         "Policy": "{}",
+        "MinimumSessionTokenSize": "2048",
         "WebIdentityToken": token(),
     }
     assert sts.callers == [""]

@@ -12,6 +12,10 @@ from stsnb.sts import limits
 ARN = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 
 
+def context(provider: int, assertion: int) -> dict[str, str]:
+    return {"ProviderArn": "p" * provider, "ContextAssertion": "a" * assertion}
+
+
 @pytest.mark.parametrize(
     ("check", "within", "beyond"),
     [
@@ -37,6 +41,18 @@ ARN = "arn:aws:iam::aws:policy/ReadOnlyAccess"
             [[], ["k" * 128], [f"k{n}" for n in range(50)]],
             [[""], ["k" * 129], [f"k{n}" for n in range(51)]],
         ),
+        (
+            limits.provided_context_faults,
+            [[], [context(20, 4)], [context(2048, 2048)] * 5],
+            [
+                [context(19, 4)],
+                [context(2049, 4)],
+                [context(20, 3)],
+                [context(20, 2049)],
+                [context(20, 4)] * 6,
+            ],
+        ),
+        (limits.session_token_size_faults, [0, 4096], [-1, 4097]),
         (limits.token_code_faults, ["123456", "000000"], ["12345", "1234567", "12345a", "١٢٣٤٥٦"]),
     ],
 )
@@ -57,3 +73,11 @@ def test_session_policies_count_together() -> None:
 
 def test_a_code_is_not_in_its_fault() -> None:
     assert "98765" not in str(limits.token_code_faults("98765"))
+
+
+def test_a_fault_of_a_provided_context_names_its_place_and_no_value() -> None:
+    faults = limits.provided_context_faults([context(20, 4), context(19, 3)])
+    assert [str(fault) for fault in faults] == [
+        "Invalid ProviderArn of provided context 2: 19 characters. It must have 20 to 2048.",
+        "Invalid ContextAssertion of provided context 2: 3 characters. It must have 4 to 2048.",
+    ]

@@ -21,10 +21,11 @@ from hypothesis import strategies as st
 
 from stsnb.sts.arn import RoleArn
 from stsnb.sts.request import AssumeRoleRequest, InvalidRequestError, default_session_name
-from tests.scripted_sts import ROLE
+from tests.scripted_sts import IDENTITY_CENTER, ROLE, SECRET_MARK
 
 DEVICE = "arn:aws:iam::123456789012:mfa/myid"
 MANAGED = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+CONTEXT = {"ProviderArn": IDENTITY_CENTER, "ContextAssertion": SECRET_MARK}
 WORD = string.ascii_letters + string.digits + "_+=,.@-"
 
 unhurried = settings(deadline=None)
@@ -94,6 +95,9 @@ def managed_of(length: int) -> str:
         ("tags", {"부서 team_.:/=+-@": "데이터 größe ½ Ⅷ 中 ٣"}, {}),
         ("transitive_tag_keys", tuple(f"key{n}" for n in range(50)), {}),
         ("transitive_tag_keys", ("k", "k" * 128), {}),
+        ("provided_contexts", (CONTEXT,) * 5, {}),
+        ("minimum_session_token_size", 0, {}),
+        ("minimum_session_token_size", 4096, {"web_identity_token_file": "token"}),
     ],
 )
 def test_what_is_within_the_limit_is_asked_as_given(
@@ -182,6 +186,22 @@ def test_what_is_within_the_limit_is_asked_as_given(
         ("transitive_tag_keys", [""], {}, ": 0 characters. It must have 1 to 128"),
         ("transitive_tag_keys", ["k" * 129], {}, ": 129 characters. It must have 1 to 128"),
         ("transitive_tag_keys", ["a;b"], {}, "';'"),
+        ("provided_contexts", [CONTEXT] * 6, {}, "Too many provided contexts: 6. Pass at most 5."),
+        (
+            "provided_contexts",
+            [CONTEXT, {**CONTEXT, "ContextAssertion": "x" * 2049}],
+            {},
+            "Invalid ContextAssertion of provided context 2: 2049 characters. It must have 4 to 2048.",
+        ),
+        (
+            "minimum_session_token_size",
+            4097,
+            {},
+            "Invalid minimum session token size: 4097 bytes. It must be 0 to 4096 bytes.",
+        ),
+        ("minimum_session_token_size", -1, {}, "It must be 0 to 4096 bytes."),
+        ("minimum_session_token_size", "2048", {}, "'2048'. It must be a whole number of bytes."),
+        ("minimum_session_token_size", True, {}, "It must be a whole number of bytes."),
         ("role_arn", "arn:aws:iam::123456789012:user/myid", {}, "is the ARN of a user, not of a role"),
     ],
 )
@@ -291,12 +311,36 @@ def test_a_code_that_is_given_later_is_checked_too(code: object) -> None:
     assert not code or str(code) not in str(refused.value)
 
 
+# --- provided contexts --------------------------------------------------------------------------------------
+
+
+def test_a_context_assertion_shows_nowhere() -> None:
+    request = asked(provided_contexts=[CONTEXT])
+    assert request.parameters()["ProvidedContexts"] == [CONTEXT]
+    assert SECRET_MARK not in f"{request} {request!r}"
+    assert SECRET_MARK in request.secrets()
+    short = {**CONTEXT, "ProviderArn": SECRET_MARK}  # in the wrong place
+    with pytest.raises(InvalidRequestError) as refused:
+        asked(provided_contexts=[short])
+    assert SECRET_MARK not in f"{refused.value} {refused.value!r} {refused.value.faults}"
+
+
+def test_contexts_that_change_later_do_not_change_the_request() -> None:
+    context = dict(CONTEXT)
+    request = asked(provided_contexts=[context])
+    context["ContextAssertion"] = "other"
+    request.parameters()["ProvidedContexts"][0]["ContextAssertion"] = "other"
+    assert request.parameters()["ProvidedContexts"] == [CONTEXT]
+
+
 # --- web identity -------------------------------------------------------------------------------------------
 
 
 def test_a_web_identity_takes_only_what_sts_takes_with_it() -> None:
     found = faults(
         web_identity_token_file="/var/run/token",
+        provided_contexts=[CONTEXT],
+        minimum_session_token_size=2048,
         external_id="ext-1",
         tags={"team": "data"},
         transitive_tag_keys=["team"],
@@ -305,7 +349,7 @@ def test_a_web_identity_takes_only_what_sts_takes_with_it() -> None:
         token_code="123456",
     )
     assert [name for name, _ in found] == [
-        "external_id", "tags", "transitive_tag_keys", "source_identity", "serial_number", "token_code",
+        "external_id", "tags", "transitive_tag_keys", "source_identity", "provided_contexts", "serial_number", "token_code",
     ]  # fmt: skip
     assert all(sentence.endswith(f"with a web identity. Leave out {name}.") for name, sentence in found)
     assert asked(web_identity_token_file="~/token", policy={}, duration_seconds=900)
@@ -598,6 +642,17 @@ requests = st.builds(
     ).map(dict),
     transitive_tag_keys=st.none() | st.lists(tag_texts, max_size=50),
     source_identity=st.none() | words,
+    provided_contexts=st.none()
+    | st.lists(
+        st.fixed_dictionaries(
+            {
+                "ProviderArn": st.text(min_size=20, max_size=2048),
+                "ContextAssertion": st.text(min_size=4, max_size=2048),
+            }
+        ),
+        max_size=5,
+    ),
+    minimum_session_token_size=st.none() | st.integers(0, 4096),
 )
 
 
@@ -630,6 +685,8 @@ PARAMETERS = (
     "tags",
     "transitive_tag_keys",
     "source_identity",
+    "provided_contexts",
+    "minimum_session_token_size",
     "serial_number",
     "token_code",
 )
@@ -647,7 +704,7 @@ def test_whatever_is_given_is_a_request_or_an_invalid_one(parameters: dict[str, 
     "name", [name for name in PARAMETERS if name not in ("policy_arns", "transitive_tag_keys")]
 )
 def test_a_value_of_the_wrong_kind_is_a_fault_of_its_parameter(name: str, value: object) -> None:
-    if name == "duration_seconds" and type(value) is int:
+    if name in ("duration_seconds", "minimum_session_token_size") and type(value) is int:
         value = "5"
     if name == "policy" and isinstance(value, dict):
         value = [value]

@@ -27,6 +27,8 @@ ANSWER = {
         "Arn": "arn:aws:sts::123456789012:assumed-role/role-for-s3-fileserver/RoleSession1",
     },
     "PackedPolicySize": 6,
+    "SessionTokenSize": 1024,
+    "SessionTokenUtilization": 25,
 }
 
 
@@ -51,6 +53,8 @@ def test_a_complete_answer_is_read_as_it_is() -> None:
         arn="arn:aws:sts::123456789012:assumed-role/role-for-s3-fileserver/RoleSession1",
         role_id="AROAEXAMPLE",
         packed_policy_size=6,
+        session_token_size=1024,
+        session_token_utilization=25,
     )
 
 

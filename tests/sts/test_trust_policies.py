@@ -10,7 +10,7 @@ import pytest
 
 from stsnb.sts.request import AssumeRoleRequest
 from stsnb.sts.trust_policies import UNKNOWN, statement
-from tests.scripted_sts import ROLE, USER
+from tests.scripted_sts import IDENTITY_CENTER, ROLE, SECRET_MARK, USER
 
 DEVICE = "arn:aws:iam::123456789012:mfa/myid"
 
@@ -89,6 +89,13 @@ def test_tags_and_a_source_identity_need_actions_of_their_own() -> None:
         "sts:TagSession",
         "sts:SetSourceIdentity",
     ]
+
+
+def test_provided_contexts_need_an_action_of_their_own_and_are_not_shown() -> None:
+    contexts = [{"ProviderArn": IDENTITY_CENTER, "ContextAssertion": SECRET_MARK}]
+    made = statement(USER, asked(provided_contexts=contexts))
+    assert made["Action"] == ["sts:AssumeRole", "sts:SetContext"]
+    assert SECRET_MARK not in json.dumps(made)
 
 
 def test_an_external_id_and_mfa_are_conditions() -> None:
