@@ -104,7 +104,7 @@ def _read_provided_contexts(value: Any) -> tuple[dict[str, str], ...]:
         ):
             raise ValueError(
                 Fault(
-                    f"Provided context {number} is not a dict with the texts ProviderArn and ContextAssertion.",
+                    f"Invalid provided contexts: item {number} is not a dict with the texts ProviderArn and ContextAssertion.",
                     'Pass a list such as [{"ProviderArn": "…", "ContextAssertion": "…"}].',
                 )
             )

@@ -83,6 +83,7 @@ RIGHT = {
     "policy_arns": {"list"},
     "transitive_tag_keys": {"list"},
     "tags": {"dict"},
+    "minimum_session_token_size": {"number"},
     "web_identity_token_file": {"Path"},
 }
 VALUES: dict[str, object] = {
