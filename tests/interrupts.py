@@ -29,11 +29,12 @@ def traced(action: Callable[[], object], at_line: Callable[[Line], None]) -> Non
             at_line((frame.f_code.co_filename, frame.f_lineno))
         return trace
 
+    before = sys.gettrace()  # coverage's
     sys.settrace(trace)
     try:
         action()
     finally:
-        sys.settrace(None)
+        sys.settrace(before)
 
 
 def interrupt_at_each_line(action: Callable[[], object], *files: str) -> Iterator[Line]:
