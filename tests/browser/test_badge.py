@@ -231,6 +231,23 @@ def test_all_that_is_shown_of_a_role_follows_it(notebook: Notebook, sts: Scripte
     assert notebook.errors == []
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_says_that_the_users_own_keys_have_replaced_the_role(
+    notebook: Notebook, sts: ScriptedSTS, theme: Theme
+) -> None:
+    opened(notebook, sts, f"%assume_role {ROLE} RoleSession1", "", theme=theme)
+    notebook.write(2, "os.environ.update(AWS_ACCESS_KEY_ID='AKIAMINE', AWS_SECRET_ACCESS_KEY='mine')")
+    notebook.run(2)
+    expect(badge(notebook, 1)).to_have_attribute("data-state", "good")
+    notebook.run(0)  # the next cell
+    expect(badge(notebook, 1)).to_have_attribute("data-state", "overridden")
+    expect(badge(notebook, 1)).to_contain_text("Replaced by credentials in the environment.")
+    expect(badge(notebook, 1).get_by_role("button")).to_have_text(["Copy ARN"])
+    notebook.screenshot(f"badge-overridden-{theme}", badge(notebook, 1))
+    assert violations(notebook.page, ".stsnb") == []
+    assert notebook.errors == []
+
+
 def test_its_buttons_work_with_the_keyboard_and_while_a_cell_runs(
     notebook: Notebook, sts: ScriptedSTS
 ) -> None:

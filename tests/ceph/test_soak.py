@@ -9,7 +9,13 @@ from pathlib import Path
 
 from tests.ceph.soak import READERS, Reader
 
-NOT_ROTATED = "from stsnb.injection.environment import Environment; Environment.renew = lambda *_: None"
+# With child processes that start more often, so that some start after the first session's end.
+NOT_RENEWED = """
+from stsnb.injection.environment import Environment
+from tests.ceph import soak
+Environment.renew = lambda *_: None
+soak.ChildProcess.pause = 1.0
+"""
 ASKED_TWICE = """
 from stsnb.sources.source import Source
 once = Source.assume_role
@@ -48,7 +54,7 @@ def test_no_reader_notices_a_renewal_and_each_is_one_call() -> None:
 
 def test_child_processes_fail_where_the_environment_is_not_renewed() -> None:
     """Sessions of this process have the role's newest keys all the same."""
-    code, printed = soak(NOT_ROTATED, seconds=16)
+    code, printed = soak(NOT_RENEWED, seconds=18)
     assert {kind for kind, count in failed(printed).items() if count} == {"child process aws s3 ls"}
     assert "first error of child process aws s3 ls: " in printed
     assert code == 1
