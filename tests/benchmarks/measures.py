@@ -157,7 +157,8 @@ class _STS(BaseHTTPRequestHandler):
         b'<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>'
         b"<AccessKeyId>ASIA0000000000000001</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t"
         b"</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials><AssumedRoleUser>"
-        b"<AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn>"
+        b"<AssumedRoleId>AROA:RoleSession1</AssumedRoleId>"
+        b"<Arn>arn:aws:sts::123456789012:assumed-role/role-for-s3-fileserver/RoleSession1</Arn>"
         b"</AssumedRoleUser></AssumeRoleResult></AssumeRoleResponse>"
     )
 
