@@ -24,7 +24,7 @@ from stsnb.roles.source_settings import SourceSettings
 _SECTION = re.compile(r"\s*\[([^\]]*)\]")
 _OPTION = re.compile(r"\s*([^=:\s#;][^=:]*?)\s*[=:]\s*(.*?)\s*$")
 _DEFAULT = ("default", "profile default")
-# Options that hold credentials, or a command that may. A command of stsnb's own stands in for them.
+# Options that hold credentials, or a command that may. A command of stsnb's own replaces them.
 _CREDENTIALS = frozenset({"aws_access_key_id", "credential_process"})
 # Settings that SDKs read and that hold no secret (AWS SDKs and Tools Reference Guide, "Settings reference"; AWS CLI user
 # guide, "Configuration settings"). Nothing else is copied: no comment, and no option that other programs have added.
